@@ -26,7 +26,25 @@ const scratch = mkdtempSync(join(tmpdir(), 'callsift-recordings-'))
 function speak(text: string, voice: readonly string[]): Int16Array {
   const file = join(scratch, 'turn.wav')
   execFileSync('espeak-ng', [...voice, '-w', file, text])
-  const raw = execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-af', 'highpass=f=150,volume=0.8', '-f', 's16le', '-ac', '1', '-ar', String(RATE), '-'], { maxBuffer: 1 << 26 })
+  const raw = execFileSync(
+    'ffmpeg',
+    [
+      '-v',
+      'error',
+      '-i',
+      file,
+      '-af',
+      'highpass=f=150,volume=0.8',
+      '-f',
+      's16le',
+      '-ac',
+      '1',
+      '-ar',
+      String(RATE),
+      '-',
+    ],
+    { maxBuffer: 1 << 26 },
+  )
   const samples = new Int16Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength))
   const loud = (value: number) => Math.abs(value) > 250
   const first = samples.findIndex(loud)
@@ -55,18 +73,52 @@ function render(call: CallText, number: number): RecordingEntry {
     placed.push({ at: cursor, channel: stereo && speaker === 'c' ? 1 : 0, samples })
     const round = (value: number) => Math.round(value * 1000) / 1000
     const start = cursor / RATE + delay
-    segments.push({ speaker: speaker === 'a' ? 'agent' : 'customer', start: round(start), end: round(start + samples.length / RATE), text })
+    segments.push({
+      speaker: speaker === 'a' ? 'agent' : 'customer',
+      start: round(start),
+      end: round(start + samples.length / RATE),
+      text,
+    })
     cursor += samples.length + Math.round((0.45 + 0.11 * ((index * 7 + number * 3) % 5)) * RATE)
   }
   const mix = new Int16Array((cursor + Math.round(0.3 * RATE)) * channels)
-  for (const { at, channel, samples } of placed) for (let index = 0; index < samples.length; index++) mix[(at + index) * channels + channel] = samples[index] ?? 0
+  for (const { at, channel, samples } of placed)
+    for (let index = 0; index < samples.length; index++) mix[(at + index) * channels + channel] = samples[index] ?? 0
   addNoise(mix, 1000 + number)
 
   const file = `${call.id}.${call.format === 'wav-mulaw' ? 'wav' : 'mp3'}`
   const source = join(scratch, 'call.wav')
   writeFileSync(source, encodeWav(mix, RATE, channels))
-  const codec = call.format === 'wav-mulaw' ? ['-c:a', 'pcm_mulaw'] : ['-c:a', 'libmp3lame', '-b:a', stereo ? '48k' : '32k', '-joint_stereo', '0', '-write_xing', '0', '-id3v2_version', '0']
-  execFileSync('ffmpeg', ['-v', 'error', '-y', '-i', source, '-map_metadata', '-1', '-fflags', '+bitexact', '-flags:a', '+bitexact', ...codec, join(folder, file)])
+  const codec =
+    call.format === 'wav-mulaw'
+      ? ['-c:a', 'pcm_mulaw']
+      : [
+          '-c:a',
+          'libmp3lame',
+          '-b:a',
+          stereo ? '48k' : '32k',
+          '-joint_stereo',
+          '0',
+          '-write_xing',
+          '0',
+          '-id3v2_version',
+          '0',
+        ]
+  execFileSync('ffmpeg', [
+    '-v',
+    'error',
+    '-y',
+    '-i',
+    source,
+    '-map_metadata',
+    '-1',
+    '-fflags',
+    '+bitexact',
+    '-flags:a',
+    '+bitexact',
+    ...codec,
+    join(folder, file),
+  ])
 
   const bytes = readFileSync(join(folder, file))
   const sound = file.endsWith('.wav') ? readWavSound(bytes) : null
@@ -77,7 +129,9 @@ function render(call: CallText, number: number): RecordingEntry {
     file,
     language: call.language,
     channels,
-    durationSeconds: sound ? sound.samples.length / channels / RATE : Math.round(frames.hashes.length * frames.frameSeconds * 1000) / 1000,
+    durationSeconds: sound
+      ? sound.samples.length / channels / RATE
+      : Math.round(frames.hashes.length * frames.frameSeconds * 1000) / 1000,
     direction: call.direction,
     phone: call.phone,
     title: call.title,

@@ -19,11 +19,17 @@ export const CALLS: readonly CallText[] = [
     format: 'mp3',
     turns: [
       ['a', 'Добрый день, отдел продаж, меня зовут Анна. Чем могу помочь?'],
-      ['c', 'Здравствуйте. Компания Северный путь, меня зовут Игорь, я коммерческий директор. Нам нужна система для отдела продаж.'],
+      [
+        'c',
+        'Здравствуйте. Компания Северный путь, меня зовут Игорь, я коммерческий директор. Нам нужна система для отдела продаж.',
+      ],
       ['a', 'Отлично. Сколько сотрудников будет работать в системе?'],
       ['c', 'Восемьдесят пользователей, плюс телефония и отчёты.'],
       ['a', 'Какой бюджет вы закладываете и к какому сроку нужно запуститься?'],
-      ['c', 'Бюджет утверждён: до шестисот тысяч рублей в месяц. Решение принимаю я сам. Хотим подписать договор в этом месяце.'],
+      [
+        'c',
+        'Бюджет утверждён: до шестисот тысяч рублей в месяц. Решение принимаю я сам. Хотим подписать договор в этом месяце.',
+      ],
       ['a', 'Тогда сегодня пришлю коммерческое предложение и договор.'],
       ['c', 'Да, присылайте счёт, мы готовы оплатить.'],
     ],
@@ -89,9 +95,15 @@ export const CALLS: readonly CallText[] = [
     format: 'mp3',
     turns: [
       ['a', 'Good afternoon, sales department, this is Kate speaking. How can I help?'],
-      ['c', 'Hello, this is David Moore. I am the operations director of Meridian Freight. We need a CRM for fifty users.'],
+      [
+        'c',
+        'Hello, this is David Moore. I am the operations director of Meridian Freight. We need a CRM for fifty users.',
+      ],
       ['a', 'Thank you, David. What do you use at the moment?'],
-      ['c', 'Spreadsheets, and we lose customers because of it. Our budget is up to five hundred thousand a month, and it is approved.'],
+      [
+        'c',
+        'Spreadsheets, and we lose customers because of it. Our budget is up to five hundred thousand a month, and it is approved.',
+      ],
       ['a', 'When would you like to start, and who makes the decision?'],
       ['c', 'I make the decision. We want to sign the contract this month and start on the first.'],
       ['a', 'Then I will send you the proposal and the contract today.'],

@@ -19,7 +19,14 @@ export class CorruptWav extends Error {
   override name = 'CorruptWav'
 }
 
-const TAG_NAMES: Record<number, string> = { 0x0002: 'MS ADPCM', 0x0011: 'IMA ADPCM', 0x0031: 'GSM 6.10', 0x0055: 'MP3 in WAV', 0x0064: 'G.726', 0x028f: 'G.722' }
+const TAG_NAMES: Record<number, string> = {
+  2: 'MS ADPCM',
+  17: 'IMA ADPCM',
+  49: 'GSM 6.10',
+  85: 'MP3 in WAV',
+  100: 'G.726',
+  655: 'G.722',
+}
 
 /** A name for a person of a WAV format tag. */
 export function wavTagName(tag: number): string {
@@ -124,7 +131,9 @@ export function decodeWavSamples(data: Buffer, codec: WavCodec): Int16Array {
     case 'pcm_s32le':
       return readEach(data, 4, (at) => data.readInt16LE(at + 2))
     case 'pcm_f32le':
-      return readEach(data, 4, (at) => Math.max(-32768, Math.min(32767, Math.round((data.readFloatLE(at) || 0) * 32767))))
+      return readEach(data, 4, (at) =>
+        Math.max(-32768, Math.min(32767, Math.round((data.readFloatLE(at) || 0) * 32767))),
+      )
   }
 }
 

@@ -24,7 +24,7 @@ export function hashMp3Frames(bytes: Buffer): FrameHashes | null {
   for (const frame of scanMp3Frames(bytes)) {
     frameSeconds ||= frame.samples / frame.sampleRate
     channels = frame.channels
-    hashes.push(shortHash(bytes.subarray(frame.offset + 4, frame.offset + frame.length)))
+    hashes.push(shortHash(frame.bytes.subarray(4)))
   }
   return hashes.length >= 2 ? { hashes, frameSeconds, channels } : null
 }

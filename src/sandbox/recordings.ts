@@ -41,7 +41,10 @@ function recordingsFolder(): URL {
   const beside = new URL('./recordings/', import.meta.url)
   const inSources = new URL('../../../src/sandbox/recordings/', import.meta.url)
   const found = [beside, inSources].find((folder) => existsSync(fileURLToPath(new URL('index.json', folder))))
-  if (!found) throw new Error(`The sandbox's recordings are missing at ${fileURLToPath(beside)}: build again, or run scripts/make-recordings.ts.`)
+  if (!found)
+    throw new Error(
+      `The sandbox's recordings are missing at ${fileURLToPath(beside)}: build again, or run scripts/make-recordings.ts.`,
+    )
   return found
 }
 
