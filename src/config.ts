@@ -1,0 +1,180 @@
+import { z } from 'zod'
+import { UsageError } from './errors.ts'
+
+const seconds = (value: number) => value * 1000
+const minutes = (value: number) => value * 60_000
+const hours = (value: number) => value * 3_600_000
+
+/** Every duration of the program, in ms, so that faults can be run at a tenth of the time (`CALLSIFT_TIMINGS='{"doubtWaitMs":6500}'`). */
+const Timings = z
+  .strictObject({
+    dispatchTickMs: z.number().default(seconds(1)),
+    heartbeatMs: z.number().default(seconds(3)),
+    workerTtlMs: z.number().default(seconds(10)),
+    sweepMs: z.number().default(seconds(2)),
+    /** A dispatched step that nobody took is looked up in the queue after this long. */
+    lostJobMs: z.number().default(seconds(10)),
+    /** After the 1st, 2nd, … failed attempt. One more attempt than there are waits. */
+    retryDelaysMs: z.array(z.number()).default([seconds(2), seconds(10), minutes(1), minutes(5), minutes(30)]),
+    laterBudgetMs: z.number().default(hours(24)),
+    recordingLadderMs: z
+      .array(z.number())
+      .default([seconds(15), seconds(45), minutes(2), minutes(5), minutes(15), minutes(60)]),
+    recordingBudgetMs: z.number().default(hours(24)),
+    /** Bitrix24 ends a REST request at 60 s, so a write not seen after this long was not applied. */
+    doubtWaitMs: z.number().default(seconds(65)),
+    gateProbeMs: z.number().default(seconds(60)),
+    reconcileMs: z.number().default(minutes(10)),
+    reconcileWindowMs: z.number().default(hours(24)),
+    /** Whisper's own window is 15 min; its 504 should be heard, not cut off. */
+    transcribeDeadlineMs: z.number().default(minutes(16)),
+    chatDeadlineMs: z.number().default(minutes(3)),
+    requestDeadlineMs: z.number().default(seconds(40)),
+    writeDeadlineMs: z.number().default(seconds(30)),
+    downloadDeadlineMs: z.number().default(minutes(10)),
+    /** A permit to send lapses this long after its last check: a frozen process must ask again. */
+    permitMs: z.number().default(500),
+    slotWaitMs: z.number().default(seconds(2)),
+  })
+  .prefault({})
+
+const flag = z
+  .enum(['1', '0', 'true', 'false', 'on', 'off', 'yes', 'no'])
+  .transform((word) => ['1', 'true', 'on', 'yes'].includes(word))
+
+const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' })
+    return z.NEVER
+  }
+})
+
+const Environment = z.object({
+  CALLSIFT_MODE: z.enum(['live', 'sandbox', 'demo']).default('live'),
+  CALLSIFT_DATA: z.string().min(1).default('.callsift'),
+  CALLSIFT_HOST: z.string().min(1).default('127.0.0.1'),
+  CALLSIFT_PORT: z.coerce.number().int().min(0).max(65535).default(8787),
+  CALLSIFT_PUBLIC_URL: z.url().optional(),
+  CALLSIFT_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  CALLSIFT_DEV: flag.default(false),
+  CALLSIFT_WRITE: flag.default(true),
+  CALLSIFT_SECRET_KEY: z.string().min(16).optional(),
+  CALLSIFT_LANGUAGE: z.string().default('ru'),
+  CALLSIFT_CHAT_MODEL: z.string().default('bitrix/bitrixgpt-5.5'),
+  CALLSIFT_SPEECH_MODEL: z.string().optional(),
+  CALLSIFT_MIN_SECONDS: z.coerce.number().int().min(0).default(15),
+  CALLSIFT_ALLOW_HOSTS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').map((host) => host.trim()).filter(Boolean)),
+  CALLSIFT_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(8),
+  CALLSIFT_AI_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(4),
+  CALLSIFT_RATE_PER_MINUTE: z.coerce.number().int().min(1).default(300),
+  CALLSIFT_RATE_PER_SECOND: z.coerce.number().int().min(1).default(10),
+  CALLSIFT_DRAIN_SECONDS: z.coerce.number().min(0).default(25),
+  CALLSIFT_TIMINGS: json.pipe(Timings).optional(),
+  CALLSIFT_SANDBOX_SCALE: z.coerce.number().min(1).default(1),
+  DATABASE_URL: z.string().min(1).optional(),
+  REDIS_URL: z.string().min(1).optional(),
+  VIBECODE_BASE_URL: z.url().default('https://vibecode.bitrix24.tech/v1'),
+  VIBECODE_API_KEY: z.string().min(8).optional(),
+  BITRIX24_MEMBER_ID: z.string().min(1).optional(),
+  BITRIX24_APP_TOKEN: z.string().min(8).optional(),
+})
+
+export type Timings = z.output<typeof Timings>
+
+/** What the program was told, secrets apart so that the rest can be printed. */
+export interface Config {
+  readonly mode: 'live' | 'sandbox' | 'demo'
+  readonly dataDir: string
+  readonly host: string
+  readonly port: number
+  readonly publicUrl: string | undefined
+  readonly logLevel: string
+  readonly dev: boolean
+  readonly write: boolean
+  readonly language: string
+  readonly chatModel: string
+  readonly speechModel: string | undefined
+  readonly minSeconds: number
+  readonly allowHosts: readonly string[]
+  readonly concurrency: number
+  readonly aiConcurrency: number
+  readonly ratePerMinute: number
+  readonly ratePerSecond: number
+  readonly drainMs: number
+  readonly timings: Timings
+  readonly sandboxScale: number
+  readonly vibecodeBaseUrl: string
+  readonly memberId: string | undefined
+  /** PGlite in `dataDir` when false. */
+  readonly hasDatabase: boolean
+  readonly hasRedis: boolean
+  readonly secrets: {
+    readonly databaseUrl: string | undefined
+    readonly redisUrl: string | undefined
+    readonly apiKey: string | undefined
+    readonly appToken: string | undefined
+    readonly secretKey: string | undefined
+  }
+}
+
+/** Empty strings count as not set: compose files write `VIBECODE_API_KEY=` for "none". */
+function withoutEmpty(environment: Record<string, string | undefined>): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && value.trim() !== '') kept[name] = value.trim()
+  }
+  return kept
+}
+
+/**
+ * Reads the whole environment once. Throws `UsageError` (exit 78, EX_CONFIG of sysexits.h) that lists every mistake at once.
+ */
+export function loadConfig(environment: Record<string, string | undefined> = process.env): Config {
+  const parsed = Environment.safeParse(withoutEmpty(environment))
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+    throw new UsageError(`The settings can't be used:\n${lines.join('\n')}`, {
+      exitCode: 78,
+      hint: 'The README has a table of all settings with their defaults.',
+    })
+  }
+  const env = parsed.data
+  return {
+    mode: env.CALLSIFT_MODE,
+    dataDir: env.CALLSIFT_DATA,
+    host: env.CALLSIFT_HOST,
+    port: env.CALLSIFT_PORT,
+    publicUrl: env.CALLSIFT_PUBLIC_URL?.replace(/\/+$/, ''),
+    logLevel: env.CALLSIFT_LOG_LEVEL,
+    dev: env.CALLSIFT_DEV,
+    write: env.CALLSIFT_WRITE,
+    language: env.CALLSIFT_LANGUAGE,
+    chatModel: env.CALLSIFT_CHAT_MODEL,
+    speechModel: env.CALLSIFT_SPEECH_MODEL,
+    minSeconds: env.CALLSIFT_MIN_SECONDS,
+    allowHosts: env.CALLSIFT_ALLOW_HOSTS,
+    concurrency: env.CALLSIFT_CONCURRENCY,
+    aiConcurrency: env.CALLSIFT_AI_CONCURRENCY,
+    ratePerMinute: env.CALLSIFT_RATE_PER_MINUTE,
+    ratePerSecond: env.CALLSIFT_RATE_PER_SECOND,
+    drainMs: env.CALLSIFT_DRAIN_SECONDS * 1000,
+    timings: env.CALLSIFT_TIMINGS ?? Timings.parse({}),
+    sandboxScale: env.CALLSIFT_SANDBOX_SCALE,
+    vibecodeBaseUrl: env.VIBECODE_BASE_URL.replace(/\/+$/, ''),
+    memberId: env.BITRIX24_MEMBER_ID,
+    hasDatabase: env.DATABASE_URL !== undefined,
+    hasRedis: env.REDIS_URL !== undefined,
+    secrets: {
+      databaseUrl: env.DATABASE_URL,
+      redisUrl: env.REDIS_URL,
+      apiKey: env.VIBECODE_API_KEY,
+      appToken: env.BITRIX24_APP_TOKEN,
+      secretKey: env.CALLSIFT_SECRET_KEY,
+    },
+  }
+}

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Database } from '../db/connect.ts'
+import type { Log } from '../log.ts'
+import type { Queues, StepJob } from './queues.ts'
+
+/** How many steps may be in flight (dispatched or running) at once: twice the slots, so that slots never run dry. */
+export interface DispatchWindows {
+  /** A portal executes two requests at once. */
+  readonly crm: number
+  readonly portal: number
+  /** Per API key. */
+  readonly ai: number
+  readonly none: number
+}
+
+export interface Dispatcher {
+  /** Asks for a pass; passes asked for while one is under way become one more. */
+  kick(): void
+  /** Runs a pass (or joins the next) and waits for it. */
+  pass(): Promise<number>
+  close(): Promise<void>
+}
+
+interface Candidate {
+  id: string
+  portal_id: string
+  key_id: string
+  family: keyof DispatchWindows
+  priority: number
+}
+
+interface Flying {
+  portal_id: string
+  key_id: string
+  family: keyof DispatchWindows
+  count: number
+}
+
+/**
+ * Moves due steps to the queue, never delayed: a bounded window per gate and only while it is open, round-robin by portal,
+ * live calls before batches. One pass at a time over all processes (advisory lock), so that windows hold.
+ */
+export function createDispatcher(options: {
+  db: Database
+  queues: Queues
+  windows: DispatchWindows
+  tickMs: number
+  log: Log
+}): Dispatcher {
+  const { db, queues, log } = options
+  let closed = false
+  let wanted = false
+  let current: Promise<number> | null = null
+
+  const loop = async (): Promise<number> => {
+    let moved = 0
+    while (wanted && !closed) {
+      wanted = false
+      moved += await dispatchOnce(db, queues, options.windows)
+    }
+    return moved
+  }
+  const run = (): Promise<number> => {
+    wanted = true
+    current ??= loop().finally(() => {
+      current = null
+      if (wanted && !closed) kick()
+    })
+    return current
+  }
+  const kick = () => {
+    run().catch((error: unknown) => {
+      if (!closed) log.warn({ error: String(error) }, 'dispatch failed; the next tick tries again')
+    })
+  }
+  const timer = setInterval(kick, options.tickMs)
+  return {
+    kick,
+    pass: run,
+    close: async () => {
+      closed = true
+      clearInterval(timer)
+      await current?.catch(() => undefined)
+    },
+  }
+}
+
+/** Round-robin by portal within the windows; candidates come per portal in order of priority and age. */
+function pick(candidates: readonly Candidate[], flying: readonly Flying[], windows: DispatchWindows): string[] {
+  const inFlight = new Map<string, number>()
+  const scope = (row: { portal_id: string; key_id: string; family: string }) =>
+    row.family === 'ai' ? `ai ${row.key_id}` : `${row.family} ${row.portal_id}`
+  for (const row of flying) inFlight.set(scope(row), (inFlight.get(scope(row)) ?? 0) + row.count)
+  const turns = new Map<string, number>()
+  const ordered = candidates
+    .map((row) => {
+      const lane = `${row.portal_id} ${row.family}`
+      const turn = turns.get(lane) ?? 0
+      turns.set(lane, turn + 1)
+      return { row, turn }
+    })
+    .sort((a, b) => a.row.priority - b.row.priority || a.turn - b.turn)
+  const chosen: string[] = []
+  for (const { row } of ordered) {
+    const count = inFlight.get(scope(row)) ?? 0
+    if (count >= windows[row.family]) continue
+    inFlight.set(scope(row), count + 1)
+    chosen.push(row.id)
+  }
+  return chosen
+}
+
+async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindows): Promise<number> {
+  const moved = await db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(hashtext('callsift.dispatch'))`.execute(trx)
+    const candidates = await sql<Candidate>`
+      select c.id, p.id as portal_id, p.key_id, f.family, c.priority
+      from callsift.portals p
+      cross join (values ('ai', ${windows.ai}::int), ('crm', ${windows.crm}::int), ('portal', ${windows.portal}::int), ('none', ${windows.none}::int)) f (family, size)
+      cross join lateral (
+        select s.id, s.priority from callsift.steps s
+        where s.state = 'ready' and s.portal_id = p.id and s.family = f.family and s.due_at <= clock_timestamp()
+          and (s.blocked_by is null or not exists (select 1 from callsift.gates b
+            where b.key_id = p.key_id and b.name = s.blocked_by and b.closed_until > clock_timestamp() and not b.trial))
+        order by s.priority, s.due_at, s.id limit f.size
+      ) c
+      where not exists (select 1 from callsift.gates g
+        where g.key_id = p.key_id and g.name in ('key', f.family) and g.closed_until > clock_timestamp() and not g.trial)`.execute(trx)
+    if (candidates.rows.length === 0) return []
+    const flying = await sql<Flying>`
+      select s.portal_id, p.key_id, s.family, count(*)::int as count
+      from callsift.steps s join callsift.portals p on p.id = s.portal_id
+      where s.state in ('dispatched', 'running') group by 1, 2, 3`.execute(trx)
+    const chosen = pick(candidates.rows, flying.rows, windows)
+    if (chosen.length === 0) return []
+    const updated = await sql<{ id: string; dispatch_no: number; queue: string; priority: number }>`
+      update callsift.steps set state = 'dispatched', dispatch_no = dispatch_no + 1, dispatched_at = clock_timestamp()
+      where id = any(${chosen}::bigint[]) and state = 'ready' returning id, dispatch_no, queue, priority`.execute(trx)
+    return updated.rows
+  })
+  const byQueue = new Map<string, StepJob[]>()
+  for (const row of moved) {
+    const jobs = byQueue.get(row.queue) ?? []
+    jobs.push({ stepId: row.id, dispatchNo: row.dispatch_no, priority: row.priority })
+    byQueue.set(row.queue, jobs)
+  }
+  for (const [queue, jobs] of byQueue) {
+    try {
+      await queues.add(queue, jobs)
+    } catch (error) {
+      await returnToReady(db, jobs)
+      throw error
+    }
+  }
+  return moved.length
+}
+
+/** The queue did not take these jobs: they are ready again. A job that got there all the same is stale by its number. */
+async function returnToReady(db: Database, jobs: readonly StepJob[]): Promise<void> {
+  for (const job of jobs) {
+    await sql`update callsift.steps set state = 'ready' where id = ${job.stepId} and dispatch_no = ${job.dispatchNo} and state = 'dispatched'`.execute(db)
+  }
+}
+
+/**
+ * The queue's store and the record hold the same random word. When they differ, the store lost its memory (restarted empty,
+ * flushed, another server): every job is gone, so every dispatched step is ready again, at once.
+ */
+export async function checkQueueMemory(db: Database, queues: Queues): Promise<{ lost: boolean; redispatched: number }> {
+  const stored = await queues.readEpoch()
+  const known = await db.selectFrom('callsift.meta').select('value').where('key', '=', 'queue_epoch').executeTakeFirst()
+  if (stored !== null && stored === known?.value) return { lost: false, redispatched: 0 }
+  return await db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(hashtext('callsift.dispatch'))`.execute(trx)
+    const [again, now] = [
+      await queues.readEpoch(),
+      await trx.selectFrom('callsift.meta').select('value').where('key', '=', 'queue_epoch').executeTakeFirst(),
+    ]
+    if (again !== null && again === now?.value) return { lost: false, redispatched: 0 }
+    const epoch = randomUUID()
+    const freed = await sql<{ id: string }>`update callsift.steps set state = 'ready' where state = 'dispatched' returning id`.execute(trx)
+    await sql`insert into callsift.meta (key, value) values ('queue_epoch', ${epoch})
+      on conflict (key) do update set value = excluded.value`.execute(trx)
+    await queues.writeEpoch(epoch)
+    return { lost: true, redispatched: freed.rows.length }
+  })
+}
+
+/** Dispatched steps that nobody took, and whose job is gone from the queue, are ready again. Returns how many. */
+export async function freeLostJobs(db: Database, queues: Queues, olderThanMs: number): Promise<number> {
+  const rows = await sql<{ id: string; dispatch_no: number; queue: string }>`
+    select id, dispatch_no, queue from callsift.steps
+    where state = 'dispatched' and dispatched_at < clock_timestamp() - ${olderThanMs} * interval '1 millisecond' limit 1000`.execute(db)
+  let freed = 0
+  for (const queue of new Set(rows.rows.map((row) => row.queue))) {
+    const jobs = rows.rows.filter((row) => row.queue === queue).map((row) => ({ stepId: row.id, dispatchNo: row.dispatch_no }))
+    const there = await queues.has(queue, jobs)
+    const lost = jobs.filter((_, index) => !there[index])
+    await returnToReady(db, lost)
+    freed += lost.length
+  }
+  return freed
+}

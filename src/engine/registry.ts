@@ -1,0 +1,36 @@
+import type { PlacedStep, Workflow } from './define.ts'
+
+/** All workflows of the program: from this list come job wiring, retries, verbs and rows. */
+export interface Registry<Context> {
+  readonly workflows: readonly Workflow<Context>[]
+  workflow(name: string): Workflow<Context>
+  step(workflow: string, name: string): { placed: PlacedStep<Context>; position: number }
+  /** Every queue a worker may take work from. */
+  readonly queues: readonly string[]
+}
+
+/** Throws on two workflows of one name: a registry mistake must be heard at start. */
+export function createRegistry<Context>(workflows: readonly Workflow<Context>[]): Registry<Context> {
+  const byName = new Map<string, Workflow<Context>>()
+  for (const workflow of workflows) {
+    if (byName.has(workflow.name)) throw new Error(`two workflows are named ${workflow.name}`)
+    byName.set(workflow.name, workflow)
+  }
+  const find = (name: string) => {
+    const workflow = byName.get(name)
+    if (workflow === undefined) throw new Error(`no workflow is named ${name}`)
+    return workflow
+  }
+  return {
+    workflows,
+    workflow: find,
+    step: (workflowName, name) => {
+      const { steps } = find(workflowName)
+      const position = steps.findIndex((placed) => placed.step.name === name)
+      const placed = steps[position]
+      if (placed === undefined) throw new Error(`workflow ${workflowName} has no step ${name}`)
+      return { placed, position }
+    },
+    queues: [...new Set(workflows.flatMap((workflow) => workflow.steps.map((placed) => placed.step.queue)))],
+  }
+}
