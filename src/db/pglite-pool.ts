@@ -8,6 +8,11 @@ const defaultSearchPath = '"$user", public'
 /** Statements arrive as text with values, or as node-postgres' config object. */
 export type PgliteQuery = string | Statement
 
+/** node-postgres' result; the row type is the caller's word, unchecked, as it is there. */
+export interface PgliteResult<R> extends Omit<QueryResult, 'rows'> {
+  rows: R[]
+}
+
 const sessions = new WeakMap<PGlite, PgliteSession>()
 
 /**
@@ -43,10 +48,7 @@ export class PglitePool extends EventEmitter {
     return new PglitePool(this.#session, searchPath)
   }
 
-  async query<R extends QueryResultRow = QueryResultRow>(
-    query: PgliteQuery,
-    values?: readonly unknown[],
-  ): Promise<QueryResult<R>> {
+  async query<R = QueryResultRow>(query: PgliteQuery, values?: readonly unknown[]): Promise<PgliteResult<R>> {
     if (this.#ended) throw new Error('Cannot use a pool after calling end on the pool')
     this.#running += 1
     try {
@@ -58,7 +60,7 @@ export class PglitePool extends EventEmitter {
           'A transaction was begun on the pool itself and was rolled back: begin it on a client from connect().',
         )
       }
-      return result as QueryResult<R>
+      return result as PgliteResult<R>
     } finally {
       this.#running -= 1
       if (this.#running === 0) this.#whenIdle?.()
@@ -96,10 +98,7 @@ export class PgliteClient extends EventEmitter {
     this.searchPath = searchPath
   }
 
-  async query<R extends QueryResultRow = QueryResultRow>(
-    query: PgliteQuery,
-    values?: readonly unknown[],
-  ): Promise<QueryResult<R>> {
+  async query<R = QueryResultRow>(query: PgliteQuery, values?: readonly unknown[]): Promise<PgliteResult<R>> {
     if (this.#released) throw new Error('Client was released and cannot be used any more')
     const statement = statementOf(query, values)
     const listening = statement.text.length < 400 ? subscriptionOf(statement.text) : undefined
@@ -108,7 +107,7 @@ export class PgliteClient extends EventEmitter {
     if (listening?.verb === 'UNLISTEN') statement.text = 'SELECT 1 WHERE false'
     this.#pending += 1
     try {
-      return (await this.#session.submit(this, statement)) as QueryResult<R>
+      return (await this.#session.submit(this, statement)) as PgliteResult<R>
     } finally {
       this.#pending -= 1
     }
