@@ -1,0 +1,19 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { isStepFailure } from '../errors.ts'
+import { type Probe, type ProbeLimits, probeAudio } from './probe.ts'
+
+/** What the thread answers: errors as facts, as their classes don't survive the way between threads. */
+export type ProbeAnswer =
+  | { readonly ok: true; readonly probe: Probe }
+  | { readonly ok: false; readonly failureClass: string | null; readonly message: string; readonly hint: string | undefined }
+
+async function answer(job: { path: string; limits: ProbeLimits }): Promise<ProbeAnswer> {
+  try {
+    return { ok: true, probe: await probeAudio(job.path, job.limits) }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return isStepFailure(error) ? { ok: false, failureClass: error.class, message, hint: error.hint } : { ok: false, failureClass: null, message, hint: undefined }
+  }
+}
+
+parentPort?.postMessage(await answer(workerData))
