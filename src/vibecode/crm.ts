@@ -1,0 +1,81 @@
+import { Permanent } from '../errors.ts'
+import {
+  type Activity,
+  activityResponse,
+  type Binding,
+  bindingsResponse,
+  type CrmEntity,
+  entitiesResponse,
+  entityResponse,
+  entityTypeName,
+} from '../wire/crm.ts'
+import type { ClientDurations } from './durations.ts'
+import { readShape } from './read.ts'
+import type { Requester } from './request.ts'
+
+const plan = { family: 'crm' } as const
+const collections = { lead: 'leads', deal: 'deals', contact: 'contacts', company: 'companies' } as const
+
+export interface CrmResource {
+  getActivity(id: number): Promise<Activity>
+  /** All CRM records the activity is bound to: usually several. */
+  getActivityBindings(id: number): Promise<Binding[]>
+  /** Open deals of a contact, company or lead, newest first. */
+  findOpenDeals(
+    owner: { contactId: number } | { companyId: number } | { leadId: number },
+    options?: { limit?: number },
+  ): Promise<CrmEntity[]>
+  getDeal(id: number): Promise<CrmEntity>
+  /** `typeId` 1 lead, 2 deal, 3 contact, 4 company. */
+  getEntity(typeId: number, id: number): Promise<CrmEntity>
+}
+
+export function createCrm(requester: Requester, durations: ClientDurations): CrmResource {
+  const deadlineMs = durations.requestMs
+
+  async function getEntity(typeId: number, id: number): Promise<CrmEntity> {
+    const name = entityTypeName(typeId)
+    if (name === undefined) {
+      throw new Permanent('unknown_entity_type', {
+        message: `CRM records of type ${typeId} cannot be read (record ${id}).`,
+        hint: 'Assign the call to a lead, deal, contact or company.',
+      })
+    }
+    const collection = collections[name]
+    const route = `/v1/${collection}/:id`
+    const answer = await requester.json({
+      method: 'GET',
+      path: `/${collection}/${id}`,
+      route,
+      plan,
+      repeatable: true,
+      deadlineMs,
+    })
+    return readShape(entityResponse, answer, `GET ${route}`).data
+  }
+
+  return {
+    async getActivity(id) {
+      const route = '/v1/activities/:id'
+      const spec = { method: 'GET', path: `/activities/${id}`, route, plan, repeatable: true, deadlineMs } as const
+      return readShape(activityResponse, await requester.json(spec), `GET ${route}`).data
+    },
+    async getActivityBindings(id) {
+      const route = '/v1/activities/:id/bindings'
+      const path = `/activities/${id}/bindings`
+      const answer = await requester.json({ method: 'GET', path, route, plan, repeatable: true, deadlineMs })
+      return readShape(bindingsResponse, answer, `GET ${route}`).data
+    },
+    async findOpenDeals(owner, { limit = 10 } = {}) {
+      const route = '/v1/deals/search'
+      const json = { filter: { ...owner, closed: 'N' }, order: { id: 'desc' }, limit }
+      const spec = { method: 'POST', path: '/deals/search', route, json, plan, repeatable: true, deadlineMs } as const
+      const { data } = readShape(entitiesResponse, await requester.json(spec), `POST ${route}`)
+      // Order and filter are asked for but not promised: an upstream that ignores them must not choose the wrong deal.
+      const open = data.filter((deal) => deal.closed !== true && String(deal.closed ?? 'N').toUpperCase() !== 'Y')
+      return open.sort((one, other) => other.id - one.id)
+    },
+    getDeal: (id) => getEntity(2, id),
+    getEntity,
+  }
+}

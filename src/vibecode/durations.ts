@@ -1,0 +1,34 @@
+/** Every wait of the client, in ms; tests run them at a tenth. */
+export interface ClientDurations {
+  readonly connectMs: number
+  /** From sending to the last byte, for CRM, telephony and other short requests. */
+  readonly requestMs: number
+  /** A write: Bitrix24 ends a request after 60 s, and a doubt is dearer than a wait. */
+  readonly writeMs: number
+  readonly chatMs: number
+  /** The upstream's own time-out comes at 15 minutes. */
+  readonly transcribeMs: number
+  readonly downloadMs: number
+  /** The longest silence between two pieces of an answer's body. */
+  readonly bodyIdleMs: number
+  readonly quickRetryMinMs: number
+  readonly quickRetryMaxMs: number
+}
+
+export const defaultDurations: ClientDurations = {
+  connectMs: 10_000,
+  requestMs: 40_000,
+  writeMs: 30_000,
+  chatMs: 180_000,
+  transcribeMs: 16 * 60_000,
+  downloadMs: 10 * 60_000,
+  bodyIdleMs: 60_000,
+  quickRetryMinMs: 300,
+  quickRetryMaxMs: 2_000,
+}
+
+/** All durations times `factor` (fault tests: 0.1). */
+export function scaleDurations(factor: number, durations: ClientDurations = defaultDurations): ClientDurations {
+  const scaled = Object.entries(durations).map(([name, value]) => [name, Math.max(1, Math.round(value * factor))])
+  return { ...durations, ...Object.fromEntries(scaled) }
+}

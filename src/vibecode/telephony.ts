@@ -1,0 +1,64 @@
+import { type CallRecord, callsResponse } from '../wire/telephony.ts'
+import type { ClientDurations } from './durations.ts'
+import { readShape } from './read.ts'
+import type { Requester } from './request.ts'
+
+const route = '/v1/calls/statistics'
+
+export type CallQuery =
+  | { readonly callId: string }
+  | { readonly activityId: number }
+  | {
+      /** Calls that began after this. */
+      readonly since: Date
+      readonly before?: Date
+      /** Rows above this statistic id: pages of a full scan do not shift when calls come in meanwhile. */
+      readonly afterId?: number
+    }
+
+export interface CallPage {
+  readonly calls: CallRecord[]
+  readonly hasMore: boolean
+  /** Offset of the next page; null on the last one. With `since`, prefer `afterId` = the last row's id. */
+  readonly nextOffset: number | null
+  readonly total: number | null
+}
+
+export interface TelephonyResource {
+  /** One page of the call statistic: by `since` in ascending id, otherwise newest first. Page size 50 unless told. */
+  listCalls(query: CallQuery, page?: { limit?: number; offset?: number }): Promise<CallPage>
+}
+
+export function createTelephony(requester: Requester, durations: ClientDurations): TelephonyResource {
+  return {
+    async listCalls(query, { limit = 50, offset = 0 } = {}) {
+      const answer = await requester.json({
+        method: 'GET',
+        path: '/calls/statistics',
+        route,
+        query: { ...filterOf(query), limit, ...(offset === 0 ? {} : { offset }) },
+        plan: { family: 'portal' },
+        repeatable: true,
+        deadlineMs: durations.requestMs,
+      })
+      const page = readShape(callsResponse, answer, `GET ${route}`)
+      const read = offset + page.data.length
+      const hasMore =
+        page.data.length > 0 && (page.hasMore ?? (page.total === null ? page.data.length >= limit : read < page.total))
+      return { calls: page.data, hasMore, nextOffset: hasMore ? read : null, total: page.total }
+    },
+  }
+}
+
+function filterOf(query: CallQuery): Record<string, string | number | undefined> {
+  const newest = { sort: 'ID', order: 'DESC' }
+  if ('callId' in query) return { 'filter[CALL_ID]': query.callId, ...newest }
+  if ('activityId' in query) return { 'filter[CRM_ACTIVITY_ID]': query.activityId, ...newest }
+  return {
+    'filter[>CALL_START_DATE]': query.since.toISOString(),
+    'filter[<CALL_START_DATE]': query.before?.toISOString(),
+    'filter[>ID]': query.afterId,
+    sort: 'ID',
+    order: 'ASC',
+  }
+}

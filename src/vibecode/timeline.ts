@@ -1,0 +1,122 @@
+import { Permanent } from '../errors.ts'
+import { entityTypeName, type TimelineEntry, timelineEntryResponse, timelineListResponse } from '../wire/crm.ts'
+import type { ClientDurations } from './durations.ts'
+import { failureOf } from './failure-error.ts'
+import { readShape } from './read.ts'
+import type { Requester } from './request.ts'
+import type { UpstreamTraits } from './traits.ts'
+
+const route = '/v1/timeline-logs'
+/** The underlying method's page; it takes no other. */
+export const timelinePageSize = 10
+
+export interface TimelineResource {
+  /**
+   * Writes one entry, once: never repeated here after anything but a plain refusal of a field. Errors for which
+   * `isInDoubt` holds may have written it.
+   */
+  create(entry: {
+    entityTypeId: number
+    entityId: number
+    title: string
+    text: string
+  }): Promise<TimelineEntry & { requestId: string | null }>
+  /** One page of entries, newest first; `nextStart` is null on the last one. */
+  list(query: { entityTypeId: number; entityId: number; start?: number }): Promise<TimelinePage>
+}
+
+export interface TimelinePage {
+  readonly entries: TimelineEntry[]
+  readonly nextStart: number | null
+  readonly total: number | null
+  /** False when the upstream ignored the order: then "older than" ends no search, all pages must be read. */
+  readonly newestFirst: boolean
+}
+
+type FieldChoice = UpstreamTraits['timelineFields']
+
+export function createTimeline(
+  requester: Requester,
+  durations: ClientDurations,
+  traits: UpstreamTraits,
+): TimelineResource {
+  return {
+    async create(entry) {
+      const tried = new Set<FieldChoice>()
+      let choice = traits.timelineFields
+      for (;;) {
+        tried.add(choice)
+        try {
+          const answer = await requester.json({
+            method: 'POST',
+            path: '/timeline-logs',
+            route,
+            json: entryBody(entry, choice),
+            plan: { family: 'crm', fenced: true },
+            repeatable: false,
+            fresh: true,
+            deadlineMs: durations.writeMs,
+          })
+          traits.timelineFields = choice
+          const written = readShape(timelineEntryResponse, answer, `POST ${route}`).data
+          return { ...written, requestId: answer.requestId ?? null }
+        } catch (error) {
+          const other = otherChoice(error)
+          if (other === undefined || tried.has(other)) throw error
+          choice = other
+        }
+      }
+    },
+    async list({ entityTypeId, entityId, start = 0 }) {
+      const answer = await requester.json({
+        method: 'GET',
+        path: '/timeline-logs',
+        route,
+        query: { entityTypeId, entityId, 'order[id]': 'desc', start },
+        plan: { family: 'crm' },
+        repeatable: true,
+        deadlineMs: durations.requestMs,
+      })
+      const page = readShape(timelineListResponse, answer, `GET ${route}`)
+      const entries = page.data
+      const more =
+        page.hasMore ?? (page.total === null ? entries.length >= timelinePageSize : start + entries.length < page.total)
+      return {
+        entries,
+        nextStart: more && entries.length > 0 ? start + entries.length : null,
+        total: page.total,
+        newestFirst: entries.every((entry, index) => index === 0 || entry.id < (entries[index - 1]?.id ?? 0)),
+      }
+    },
+  }
+}
+
+/** The API's pages disagree about the type field's name (`deal` or 2): both are sent until one is refused. */
+function entryBody(
+  entry: { entityTypeId: number; entityId: number; title: string; text: string },
+  choice: FieldChoice,
+) {
+  const entityType = entityTypeName(entry.entityTypeId)
+  if (entityType === undefined) {
+    throw new Permanent('unknown_entity_type', {
+      message: `The timeline of CRM records of type ${entry.entityTypeId} cannot be written (record ${entry.entityId}).`,
+      hint: 'Assign the call to a lead, deal, contact or company.',
+    })
+  }
+  return {
+    ...(choice === 'entityTypeId' ? {} : { entityType }),
+    ...(choice === 'entityType' ? {} : { entityTypeId: entry.entityTypeId }),
+    entityId: entry.entityId,
+    title: entry.title,
+    text: entry.text,
+  }
+}
+
+/** A 400 is a definite refusal, so a second POST is safe: the field it names first is the one it does not want. */
+function otherChoice(error: unknown): FieldChoice | undefined {
+  const failure = failureOf(error)
+  if (failure?.httpStatus !== 400) return undefined
+  const named = /\bentityType(Id)?\b/.exec(`${failure.message} ${failure.hint}`)
+  if (named === null) return undefined
+  return named[1] === undefined ? 'entityTypeId' : 'entityType'
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod'
+
+const seconds = z.number().nonnegative()
+
+const segment = z.object({ start: seconds, end: seconds, text: z.string() })
+
+/**
+ * `POST /v1/audio/transcriptions`, `json` and `verbose_json` alike. `text` is required; segments that are out of
+ * shape are dropped whole, since half a time line is worse than none.
+ */
+export const transcriptionResponse = z.object({
+  text: z.string(),
+  language: z.string().min(1).optional().catch(undefined),
+  duration: seconds.optional().catch(undefined),
+  segments: z.array(segment).optional().catch(undefined),
+})
+
+export type TranscriptionResponse = z.infer<typeof transcriptionResponse>
+export type TranscriptionSegment = z.infer<typeof segment>
