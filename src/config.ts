@@ -33,7 +33,7 @@ const Timings = z
     writeDeadlineMs: z.number().default(seconds(30)),
     downloadDeadlineMs: z.number().default(minutes(10)),
     /** A permit to send lapses this long after its last check: a frozen process must ask again. */
-    permitMs: z.number().default(500),
+    permitMs: z.number().default(seconds(1)),
     slotWaitMs: z.number().default(seconds(2)),
   })
   .prefault({})

@@ -17,6 +17,8 @@ export interface DispatchWindows {
 export interface Dispatcher {
   /** Asks for a pass; passes asked for while one is under way become one more. */
   kick(): void
+  /** Asks for a pass after `delayMs`, when something becomes due or a gate opens by itself. */
+  kickIn(delayMs: number): void
   /** Runs a pass (or joins the next) and waits for it. */
   pass(): Promise<number>
   close(): Promise<void>
@@ -75,12 +77,23 @@ export function createDispatcher(options: {
     })
   }
   const timer = setInterval(kick, options.tickMs)
+  const wakes = new Set<NodeJS.Timeout>()
   return {
     kick,
+    kickIn: (delayMs) => {
+      // What lies further ahead is the tick's; a timer each for thousands of long waits would be waste.
+      if (closed || delayMs > 60_000 || wakes.size >= 256) return
+      const wake = setTimeout(() => {
+        wakes.delete(wake)
+        kick()
+      }, delayMs + 5)
+      wakes.add(wake)
+    },
     pass: run,
     close: async () => {
       closed = true
       clearInterval(timer)
+      for (const wake of wakes) clearTimeout(wake)
       await current?.catch(() => undefined)
     },
   }
@@ -142,7 +155,7 @@ async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindo
   const byQueue = new Map<string, StepJob[]>()
   for (const row of moved) {
     const jobs = byQueue.get(row.queue) ?? []
-    jobs.push({ stepId: row.id, dispatchNo: row.dispatch_no, priority: row.priority })
+    jobs.push({ stepId: row.id, dispatchNo: row.dispatch_no, ...(row.priority > 0 ? { priority: row.priority } : {}) })
     byQueue.set(row.queue, jobs)
   }
   for (const [queue, jobs] of byQueue) {

@@ -25,7 +25,7 @@ export type FinishResult = 'stored' | 'late' | 'fenced'
  * Stores how an attempt ended, and creates what follows, in one transaction under the run's lock.
  * Without that lock two parts that end together each see the other unfinished, and the step after them is never created.
  */
-export async function finishStep<Context>(deps: FinishDeps<Context>, claim: Claim, outcome: Outcome): Promise<FinishResult> {
+export async function finishStep<Context>(deps: FinishDeps<Context>, claim: Claim, outcome: Outcome, requestId: string | null = null): Promise<FinishResult> {
   return await deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, claim.runId)
     const step = await trx
@@ -35,10 +35,10 @@ export async function finishStep<Context>(deps: FinishDeps<Context>, claim: Clai
       .forUpdate()
       .executeTakeFirst()
     if (step === undefined || step.state !== 'running' || step.fence !== claim.fence || step.worker_id !== claim.workerId) {
-      await closeAttempt(trx, claim, 'fenced')
+      await closeAttempt(trx, claim, 'fenced', undefined, requestId)
       return 'fenced'
     }
-    await closeAttempt(trx, claim, outcome.kind, 'failure' in outcome ? outcome.failure : undefined)
+    await closeAttempt(trx, claim, outcome.kind, 'failure' in outcome ? outcome.failure : undefined, requestId)
     if (claim.generation < run.generation || run.state === 'cancelled') {
       await keepLateOutput(trx, claim, outcome)
       return 'late'
@@ -185,9 +185,9 @@ async function keepLateOutput(trx: Queryable, claim: Claim, outcome: Outcome): P
   }
 }
 
-async function closeAttempt(trx: Queryable, claim: Claim, outcome: string, failure?: StepFailure): Promise<void> {
+async function closeAttempt(trx: Queryable, claim: Claim, outcome: string, failure: StepFailure | undefined, requestId: string | null): Promise<void> {
   await sql`update callsift.attempts set finished_at = clock_timestamp(), outcome = ${outcome}, class = ${failure?.class ?? null},
       message = ${failure?.message ?? null}, http_status = ${failure?.httpStatus ?? null}, code = ${failure?.code ?? null},
-      request_id = coalesce(${failure?.requestId ?? null}, request_id)
+      request_id = ${failure?.requestId ?? requestId}
     where step_id = ${claim.stepId} and fence = ${claim.fence}`.execute(trx)
 }

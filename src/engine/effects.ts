@@ -1,0 +1,134 @@
+import { sql } from 'kysely'
+import type { Database } from '../db/connect.ts'
+import { isStepFailure, Later, Retry } from '../errors.ts'
+import type { Claim } from './claim.ts'
+
+export interface Write {
+  /** (call, kind, intentNo): two writes with one key are the same write. */
+  readonly key: string
+  readonly kind: string
+  readonly intentNo: number
+  /** A text that stands in what is written, by which a read-back knows it again. */
+  readonly marker: string
+  readonly target: unknown
+  /** Sends once, and only while `notAfter` (on performance.now()'s clock, ms) has not passed. Returns the upstream's id. */
+  send(notAfter: number): Promise<string>
+  /** Looks for the marker in what the upstream holds since `sentAt`; null = not there (yet). */
+  readBack(sentAt: Date): Promise<string | null>
+}
+
+export interface Written {
+  readonly externalId: string
+  /** `written` by this attempt; `found` after doubt; `kept` = an earlier run had already written it. */
+  readonly how: 'written' | 'found' | 'kept'
+}
+
+interface EffectRow {
+  state: 'intent' | 'sent' | 'written'
+  external_id: string | null
+  sent_at: Date | null
+  age_ms: number | null
+}
+
+/** The bytes must have left this soon after the intent was stamped, so that the read-back's patience holds. */
+const leaveWithinMs = 5_000
+
+/**
+ * Writes something that can neither be repeated safely nor undone: intent first, then one send, then the id; after any doubt
+ * (DESIGN: Effects) it looks before it sends again, and a "not there" counts only `doubtWaitMs` after the send.
+ */
+export async function writeOnce(
+  db: Database,
+  claim: Pick<Claim, 'runId' | 'stepId' | 'portalId' | 'fence'>,
+  write: Write,
+  limits: { doubtWaitMs: number },
+): Promise<Written> {
+  await sql`insert into callsift.effects (key, kind, intent_no, run_id, step_id, portal_id, fence, marker, target)
+    values (${write.key}, ${write.kind}, ${write.intentNo}, ${claim.runId}, ${claim.stepId}, ${claim.portalId}, ${claim.fence},
+      ${write.marker}, ${JSON.stringify(write.target)}::jsonb)
+    on conflict (key) do nothing`.execute(db)
+  const effect = await readEffect(db, write.key)
+  if (effect.state === 'written') return { externalId: effect.external_id ?? '', how: 'kept' }
+  if (effect.state === 'sent' && effect.sent_at !== null) {
+    const found = await lookBack(write, effect.sent_at)
+    if (found !== null) return await settle(db, write.key, found, 'found')
+    const leftMs = limits.doubtWaitMs - (effect.age_ms ?? 0)
+    if (leftMs > 0) throw stillInDoubt(leftMs, write)
+  }
+  const sentAt = await stampSent(db, claim, write, effect.sent_at)
+  try {
+    return await settle(db, write.key, await write.send(performance.now() + leaveWithinMs), 'written')
+  } catch (error) {
+    if (!isDoubtful(error)) {
+      await sql`update callsift.effects set state = 'intent', sent_at = null
+        where key = ${write.key} and state = 'sent' and sent_at = ${sentAt}`.execute(db)
+      throw error
+    }
+    const found = await lookBack(write, sentAt)
+    if (found !== null) return await settle(db, write.key, found, 'found')
+    throw stillInDoubt(limits.doubtWaitMs, write, error)
+  }
+}
+
+async function readEffect(db: Database, key: string): Promise<EffectRow> {
+  const rows = await sql<EffectRow>`select state, external_id, sent_at,
+      extract(epoch from clock_timestamp() - sent_at)::float8 * 1000 as age_ms
+    from callsift.effects where key = ${key}`.execute(db)
+  const row = rows.rows[0]
+  if (row === undefined) throw new Error(`the intent ${key} vanished`)
+  return row
+}
+
+/** Compare-and-set: of two attempts that both believe the write is theirs, one gets to send. */
+async function stampSent(
+  db: Database,
+  claim: Pick<Claim, 'stepId' | 'fence'>,
+  write: Write,
+  seenSentAt: Date | null,
+): Promise<Date> {
+  const stamped = await sql<{ sent_at: Date }>`
+    update callsift.effects set state = 'sent', sent_at = date_trunc('milliseconds', clock_timestamp()),
+      step_id = ${claim.stepId}, fence = ${claim.fence}, target = ${JSON.stringify(write.target)}::jsonb
+    where key = ${write.key} and state <> 'written' and sent_at is not distinct from ${seenSentAt}
+    returning sent_at`.execute(db)
+  const row = stamped.rows[0]
+  if (row === undefined) {
+    throw new Later(1_000, 'write_in_doubt', { message: `Another attempt took over the write ${write.key}; looking again.` })
+  }
+  return row.sent_at
+}
+
+async function settle(db: Database, key: string, externalId: string, how: 'written' | 'found'): Promise<Written> {
+  await sql`update callsift.effects set state = 'written', external_id = ${externalId}, written_at = clock_timestamp()
+    where key = ${key} and state <> 'written'`.execute(db)
+  return { externalId, how }
+}
+
+/** A look that fails for a passing reason says nothing about the write: look again soon, and spend no attempt on it. */
+async function lookBack(write: Write, sentAt: Date): Promise<string | null> {
+  try {
+    return await write.readBack(sentAt)
+  } catch (error) {
+    if (!(error instanceof Retry)) throw error
+    throw new Later(5_000, 'write_in_doubt', {
+      message: `It is not known whether the ${write.kind} entry was written, and reading it back failed: ${error.message}`,
+      hint: 'Nothing to do: it is looked up again before anything is written.',
+      cause: error,
+    })
+  }
+}
+
+function stillInDoubt(leftMs: number, write: Write, cause?: unknown): Later {
+  return new Later(leftMs, 'write_in_doubt', {
+    message: `It is not known whether the ${write.kind} entry ${write.marker} was written (the answer was lost).`,
+    hint: 'Nothing to do: it is looked up again before anything is written.',
+    cause,
+  })
+}
+
+/** A failure that carries the upstream's own refusal, or one thrown before anything was sent, leaves no doubt. */
+function isDoubtful(error: unknown): boolean {
+  if (!isStepFailure(error)) return true
+  const failure: unknown = 'failure' in error ? error.failure : undefined
+  return typeof failure === 'object' && failure !== null && 'doubt' in failure && failure.doubt === true
+}

@@ -1,0 +1,180 @@
+import type { Timings } from '../config.ts'
+import type { Database } from '../db/connect.ts'
+import type { Log } from '../log.ts'
+import type { Claim } from './claim.ts'
+import { claimStep } from './claim.ts'
+import type { StepScope } from './define.ts'
+import { checkQueueMemory, createDispatcher, type DispatchWindows, freeLostJobs } from './dispatch.ts'
+import { createExclusion } from './exclusion.ts'
+import { executeStep } from './execute.ts'
+import { finishStep } from './finish.ts'
+import type { Outcome } from './outcome.ts'
+import type { Queues, QueueWorker, StepJob } from './queues.ts'
+import type { Registry } from './registry.ts'
+import { createSweep } from './sweep.ts'
+import { beat, freeStrays, registerWorker, retireWorker } from './workers.ts'
+
+/** One attempt while it runs: what the engine knows of it, and what it learns of it on the way. */
+export interface Attempt extends StepScope {
+  readonly claim: Claim
+  /** The last upstream request's id, kept with the attempt to be quoted in a ticket. */
+  noteRequest(requestId: string): void
+}
+
+export interface EngineOptions<Context> {
+  readonly db: Database
+  readonly queues: Queues
+  readonly registry: Registry<Context>
+  readonly timings: Timings
+  readonly windows: DispatchWindows
+  readonly log: Log
+  readonly version: string
+  readonly random: () => number
+  /** The only way in which a step touches the world. */
+  openContext(attempt: Attempt): Promise<Context>
+}
+
+export interface Engine<Context> {
+  readonly registry: Registry<Context>
+  /** Something may be due: look now. */
+  kick(): void
+  kickIn(delayMs: number): void
+  /** Dispatches and sweeps; every process does, one at a time by lock. */
+  start(): Promise<void>
+  /** Takes work from the named queues (all when not named), so many at once each. */
+  work(options: { queues?: readonly string[]; concurrency: (queue: string) => number }): Promise<void>
+  workerId(): string | null
+  activeSteps(): number
+  /** Stops taking work, lets what runs end within `drainMs`, then puts the rest back. */
+  close(drainMs: number): Promise<void>
+}
+
+interface ActiveStep {
+  readonly claim: Claim
+  readonly controller: AbortController
+  readonly ended: Promise<void>
+}
+
+const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+export function createEngine<Context>(options: EngineOptions<Context>): Engine<Context> {
+  const { db, queues, registry, timings, log } = options
+  const dispatcher = createDispatcher({ db, queues, windows: options.windows, tickMs: timings.dispatchTickMs, log })
+  const sweep = createSweep({
+    everyMs: timings.sweepMs,
+    workerTtlMs: timings.workerTtlMs,
+    db,
+    registry,
+    log,
+    freeLost: () => freeLostJobs(db, queues, timings.lostJobMs),
+    checkMemory: () => checkQueueMemory(db, queues),
+    kick: dispatcher.kick,
+  })
+  const exclusion = createExclusion()
+  const active = new Map<string, ActiveStep>()
+  const queueWorkers: QueueWorker[] = []
+  let workerId: string | null = null
+  let stopping = false
+  let heartbeat: NodeJS.Timeout | null = null
+  let served: readonly string[] = []
+
+  const storeUntilHeard = async (claim: Claim, outcome: Outcome, requestId: string | null) => {
+    // A paid result is not dropped because the database was away for a moment.
+    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        return await finishStep({ db, registry, timings, random: options.random }, claim, outcome, requestId)
+      } catch (error) {
+        if (stopping && waitMs >= 1_600) throw error
+        log.warn({ stepId: claim.stepId, error: String(error) }, 'could not store how a step ended; trying again')
+        await delay(waitMs)
+      }
+    }
+  }
+
+  const handle = async (job: StepJob): Promise<void> => {
+    if (workerId === null || stopping) return await giveBack(job)
+    const claim = await claimStep(db, job, workerId)
+    if (claim === null) return
+    const controller = new AbortController()
+    let end: () => void = () => undefined
+    active.set(claim.stepId, { claim, controller, ended: new Promise((resolve) => (end = resolve)) })
+    const release = await exclusion.enter(claim.alone)
+    let requestId: string | null = null
+    try {
+      const outcome = await executeStep({
+        db,
+        registry,
+        claim,
+        signal: controller.signal,
+        openContext: options.openContext,
+        noteRequest: (id) => (requestId = id),
+        stopping: () => stopping,
+      })
+      const result = await storeUntilHeard(claim, outcome, requestId)
+      const facts = { runId: claim.runId, step: claim.stepName, stepId: claim.stepId, outcome: outcome.kind, result }
+      if ('failure' in outcome) {
+        log[outcome.kind === 'bug' ? 'error' : 'info']({ ...facts, class: outcome.failure.class, reason: outcome.failure.message }, 'step ended')
+        if (outcome.kind === 'later') dispatcher.kickIn(outcome.failure.delayMs)
+      } else log.debug(facts, 'step ended')
+    } finally {
+      release()
+      active.delete(claim.stepId)
+      end()
+      dispatcher.kick()
+    }
+  }
+
+  const giveBack = async (job: StepJob) => {
+    await db
+      .updateTable('callsift.steps')
+      .set({ state: 'ready' })
+      .where('id', '=', job.stepId)
+      .where('dispatch_no', '=', job.dispatchNo)
+      .where('state', '=', 'dispatched')
+      .execute()
+  }
+
+  const keepAlive = async () => {
+    if (workerId === null) return
+    if (await beat(db, workerId)) {
+      await freeStrays(db, workerId, [...active.keys()], timings.workerTtlMs)
+      return
+    }
+    log.warn({ workerId }, 'this worker was declared dead (it was paused or cut off for too long); beginning anew')
+    for (const step of active.values()) step.controller.abort(new Error('the lease was lost'))
+    workerId = await registerWorker(db, { queues: served, version: options.version })
+  }
+
+  return {
+    registry,
+    kick: dispatcher.kick,
+    kickIn: dispatcher.kickIn,
+    start: async () => {
+      await checkQueueMemory(db, queues).catch((error: unknown) => log.warn({ error: String(error) }, 'the queue does not answer yet'))
+      sweep.start()
+      dispatcher.kick()
+    },
+    work: async ({ queues: only, concurrency }) => {
+      served = only ?? registry.queues
+      workerId = await registerWorker(db, { queues: served, version: options.version })
+      heartbeat = setInterval(() => {
+        keepAlive().catch((error: unknown) => log.warn({ error: String(error) }, 'heartbeat failed'))
+      }, timings.heartbeatMs)
+      for (const queue of served) queueWorkers.push(await queues.work(queue, concurrency(queue), handle))
+    },
+    workerId: () => workerId,
+    activeSteps: () => active.size,
+    close: async (drainMs) => {
+      stopping = true
+      await Promise.all(queueWorkers.map((worker) => worker.pause().catch(() => undefined)))
+      await Promise.race([Promise.all([...active.values()].map((step) => step.ended)), delay(active.size > 0 ? drainMs : 0)])
+      for (const step of active.values()) step.controller.abort(new Error('the program is stopping'))
+      await Promise.race([Promise.all([...active.values()].map((step) => step.ended)), delay(2_000)])
+      await sweep.close()
+      await dispatcher.close()
+      if (heartbeat !== null) clearInterval(heartbeat)
+      await queues.close()
+      if (workerId !== null) await retireWorker(db, workerId).catch(() => undefined)
+    },
+  }
+}

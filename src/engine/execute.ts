@@ -1,0 +1,56 @@
+import type { Database } from '../db/connect.ts'
+import type { Claim } from './claim.ts'
+import { readOutput } from './define.ts'
+import type { Attempt } from './engine.ts'
+import { inputHash } from './input-hash.ts'
+import { failureOutcome, type Outcome, valueOutcome } from './outcome.ts'
+import { readSeen } from './place.ts'
+import type { Registry } from './registry.ts'
+
+/** Runs one attempt of a claimed step and says how it ended; never throws. */
+export async function executeStep<Context>(options: {
+  db: Database
+  registry: Registry<Context>
+  claim: Claim
+  signal: AbortSignal
+  openContext: (attempt: Attempt) => Promise<Context>
+  noteRequest: (requestId: string) => void
+  stopping: () => boolean
+}): Promise<Outcome> {
+  const { registry, claim, signal } = options
+  try {
+    const { placed } = registry.step(claim.workflow, claim.stepName)
+    const workflow = registry.workflow(claim.workflow)
+    const seen = await readSeen(options.db, workflow, {
+      id: claim.runId,
+      generation: claim.generation,
+      input: claim.runInput,
+    })
+    const input = placed.step.input.parse(placed.each ? { ...seen, item: claim.item } : seen)
+    const context = await options.openContext({
+      claim,
+      runId: claim.runId,
+      runKey: claim.runKey,
+      workflow: claim.workflow,
+      portalId: claim.portalId,
+      generation: claim.generation,
+      runCreatedAt: claim.runCreatedAt,
+      stepId: claim.stepId,
+      stepName: claim.stepName,
+      index: claim.index,
+      fence: claim.fence,
+      workerId: claim.workerId,
+      attempts: claim.attempts,
+      laters: claim.laters,
+      cursor: claim.cursor,
+      signal,
+      noteRequest: options.noteRequest,
+    })
+    const returned = await placed.step.run(context, input)
+    return valueOutcome(readOutput(placed.step, returned), inputHash(placed.step.name, input))
+  } catch (error) {
+    // What broke because we stopped it says nothing about the step.
+    if (signal.aborted && options.stopping()) return { kind: 'released' }
+    return failureOutcome(error)
+  }
+}

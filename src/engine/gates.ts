@@ -1,0 +1,214 @@
+import { sql } from 'kysely'
+import type { Database } from '../db/connect.ts'
+
+/** A closed gate, as pages and errors show it. */
+export interface ClosedGate {
+  readonly keyId: string
+  /** `key` = everything on the key; `ai`, `crm`, `portal`; or `ai:<model>`. */
+  readonly name: string
+  readonly class: string
+  readonly message: string
+  readonly hint: string | null
+  /** ms until it opens by itself; null = when a person has mended the cause. */
+  readonly opensInMs: number | null
+}
+
+export type PassResult =
+  /** A send slot was reserved `waitMs` from now. `trial`: the closed gate that this request tries. */
+  | { readonly kind: 'passed'; readonly waitMs: number; readonly trial: string | null }
+  | { readonly kind: 'closed'; readonly gate: ClosedGate }
+  /** The next free send slot is further away than the caller will wait; none was reserved. */
+  | { readonly kind: 'busy'; readonly waitMs: number }
+
+export interface Closing {
+  /** null = until a person has mended the cause (probed meanwhile). */
+  readonly forMs: number | null
+  readonly class: string
+  readonly message: string
+  readonly hint: string
+  readonly requestId?: string | undefined
+}
+
+export interface Rate {
+  readonly perMinute: number
+  readonly perSecond: number
+}
+
+export interface Gates {
+  pass(keyId: string, names: readonly string[], maxWaitMs: number): Promise<PassResult>
+  /** Those of the named gates (and `key`) that are closed now. */
+  closed(keyId: string, names: readonly string[]): Promise<ClosedGate | null>
+  close(keyId: string, name: string, closing: Closing): Promise<void>
+  open(keyId: string, name: string): Promise<boolean>
+  /** Lets one real request through a gate that a person's matter has closed. */
+  allowTrial(keyId: string, name: string): Promise<void>
+  /** Gates closed by a person's matter whose last probe is older than `everyMs`; each is handed to one process only. */
+  dueProbes(everyMs: number): Promise<ClosedGate[]>
+  list(): Promise<ClosedGate[]>
+  /** What the upstream's headers or `/v1/me` say of the key's rate. */
+  learnRate(keyId: string, rate: Partial<Rate>): Promise<void>
+}
+
+interface GateRow {
+  key_id: string
+  name: string
+  class: string | null
+  message: string | null
+  hint: string | null
+  opens_in_ms: number | null
+  trial: boolean
+}
+
+const closedColumns = sql`key_id, name, class, message, hint, trial,
+  case when closed_until = 'infinity' then null
+    else extract(epoch from closed_until - clock_timestamp())::float8 * 1000 end as opens_in_ms`
+
+function readClosed(row: GateRow): ClosedGate {
+  return {
+    keyId: row.key_id,
+    name: row.name,
+    class: row.class ?? 'closed',
+    message: row.message ?? 'This gate is closed.',
+    hint: row.hint,
+    opensInMs: row.opens_in_ms === null ? null : Math.max(0, Math.ceil(row.opens_in_ms)),
+  }
+}
+
+/**
+ * GCRA (ITU-T I.371): one row holds the theoretical arrival time for all processes. The spacing leaves room for the burst, so
+ * that no sliding window ever sees more than its limit, and 3 % for what the network bunches together.
+ */
+export function pacing(rate: Rate): { intervalMs: number; burst: number } {
+  const burst = Math.max(1, Math.min(5, Math.floor(rate.perSecond / 2), Math.floor(rate.perMinute / 10)))
+  const perMinute = Math.max(rate.perMinute * 0.97 - burst, rate.perMinute * 0.5)
+  const perSecond = Math.max(rate.perSecond * 0.97 - burst, rate.perSecond * 0.4)
+  return { intervalMs: Math.max(60_000 / perMinute, 1000 / perSecond), burst }
+}
+
+/** Gates belong to (API key, family) and are rows, so that all processes hold them together. `db` may commit loosely. */
+export function createGates(db: Database, defaultRate: Rate): Gates {
+  const rates = new Map<string, Rate>()
+
+  const rateOf = async (keyId: string): Promise<Rate> => {
+    const known = rates.get(keyId)
+    if (known !== undefined) return known
+    await sql`insert into callsift.gates (key_id, name) values (${keyId}, 'key') on conflict do nothing`.execute(db)
+    const row = await db
+      .selectFrom('callsift.gates')
+      .select(['per_minute', 'per_second'])
+      .where('key_id', '=', keyId)
+      .where('name', '=', 'key')
+      .executeTakeFirst()
+    const rate = {
+      perMinute: row?.per_minute ?? defaultRate.perMinute,
+      perSecond: row?.per_second ?? defaultRate.perSecond,
+    }
+    rates.set(keyId, rate)
+    return rate
+  }
+
+  const takeTrial = async (keyId: string, name: string): Promise<boolean> => {
+    const taken = await sql`update callsift.gates set trial = false
+      where key_id = ${keyId} and name = ${name} and trial and closed_until > clock_timestamp() returning name`.execute(db)
+    return taken.rows.length > 0
+  }
+
+  const closedRows = async (keyId: string, names: readonly string[]): Promise<GateRow[]> => {
+    const rows = await sql<GateRow>`select ${closedColumns} from callsift.gates
+      where key_id = ${keyId} and name = any(${['key', ...names]}::text[]) and closed_until > clock_timestamp()
+      order by closed_until desc`.execute(db)
+    return rows.rows
+  }
+
+  const reserve = async (keyId: string, names: readonly string[], maxWaitMs: number): Promise<number | null> => {
+    const { intervalMs, burst } = pacing(await rateOf(keyId))
+    const slackMs = intervalMs * (burst - 1)
+    const reserved = await sql<{ wait_ms: number }>`
+      update callsift.gates set tat = greatest(tat, clock_timestamp()) + ${intervalMs} * interval '1 millisecond'
+      where key_id = ${keyId} and name = 'key'
+        and tat - ${slackMs} * interval '1 millisecond' <= clock_timestamp() + ${maxWaitMs} * interval '1 millisecond'
+        and not exists (select 1 from callsift.gates g
+          where g.key_id = ${keyId} and g.name = any(${names as string[]}::text[]) and g.closed_until > clock_timestamp())
+      returning extract(epoch from tat - clock_timestamp())::float8 * 1000 - ${intervalMs + slackMs}::float8 as wait_ms`.execute(db)
+    const row = reserved.rows[0]
+    return row === undefined ? null : Math.max(0, row.wait_ms)
+  }
+
+  return {
+    pass: async (keyId, names, maxWaitMs) => {
+      let open = ['key', ...names]
+      let trial: string | null = null
+      for (;;) {
+        const waitMs = await reserve(keyId, open, maxWaitMs)
+        if (waitMs !== null) return { kind: 'passed', waitMs, trial }
+        const closed = (await closedRows(keyId, names)).filter((row) => open.includes(row.name))
+        const [worst] = closed
+        if (worst === undefined) {
+          const { intervalMs, burst } = pacing(await rateOf(keyId))
+          const next = await sql<{ wait_ms: number }>`select extract(epoch from tat - clock_timestamp())::float8 * 1000 as wait_ms
+            from callsift.gates where key_id = ${keyId} and name = 'key'`.execute(db)
+          return { kind: 'busy', waitMs: Math.max(50, (next.rows[0]?.wait_ms ?? 0) - intervalMs * (burst - 1)) }
+        }
+        if (worst.trial && closed.length === 1 && trial === null && (await takeTrial(keyId, worst.name))) {
+          trial = worst.name
+          open = open.filter((name) => name !== worst.name)
+          continue
+        }
+        return { kind: 'closed', gate: readClosed(worst) }
+      }
+    },
+
+    closed: async (keyId, names) => {
+      const [worst] = await closedRows(keyId, names)
+      return worst === undefined ? null : readClosed(worst)
+    },
+
+    close: async (keyId, name, closing) => {
+      const until = closing.forMs === null ? sql`'infinity'::timestamptz` : sql`clock_timestamp() + ${closing.forMs} * interval '1 millisecond'`
+      await sql`
+        insert into callsift.gates as g (key_id, name, closed_until, class, message, hint, request_id, epoch, closed_at, probe_at)
+        values (${keyId}, ${name}, ${until}, ${closing.class}, ${closing.message}, ${closing.hint}, ${closing.requestId ?? null}, 1, now(), clock_timestamp())
+        on conflict (key_id, name) do update set
+          closed_at = case when g.closed_until > clock_timestamp() then g.closed_at else now() end,
+          class = case when excluded.closed_until >= g.closed_until then excluded.class else g.class end,
+          message = case when excluded.closed_until >= g.closed_until then excluded.message else g.message end,
+          hint = case when excluded.closed_until >= g.closed_until then excluded.hint else g.hint end,
+          request_id = coalesce(excluded.request_id, g.request_id),
+          closed_until = greatest(g.closed_until, excluded.closed_until),
+          epoch = g.epoch + 1, trial = false, probe_at = clock_timestamp()`.execute(db)
+    },
+
+    open: async (keyId, name) => {
+      const opened = await sql`update callsift.gates set closed_until = '-infinity', trial = false, epoch = epoch + 1,
+          class = null, message = null, hint = null, request_id = null, closed_at = null
+        where key_id = ${keyId} and name = ${name} and closed_until > clock_timestamp() returning name`.execute(db)
+      return opened.rows.length > 0
+    },
+
+    allowTrial: async (keyId, name) => {
+      await sql`update callsift.gates set trial = true where key_id = ${keyId} and name = ${name} and closed_until = 'infinity'`.execute(db)
+    },
+
+    dueProbes: async (everyMs) => {
+      const due = await sql<GateRow>`update callsift.gates set probe_at = clock_timestamp()
+        where closed_until = 'infinity' and (probe_at is null or probe_at <= clock_timestamp() - ${everyMs} * interval '1 millisecond')
+        returning ${closedColumns}`.execute(db)
+      return due.rows.map(readClosed)
+    },
+
+    list: async () => {
+      const rows = await sql<GateRow>`select ${closedColumns} from callsift.gates
+        where closed_until > clock_timestamp() order by closed_at`.execute(db)
+      return rows.rows.map(readClosed)
+    },
+
+    learnRate: async (keyId, rate) => {
+      const known = await rateOf(keyId)
+      const learnt = { ...known, ...rate }
+      if (learnt.perMinute === known.perMinute && learnt.perSecond === known.perSecond) return
+      rates.set(keyId, learnt)
+      await sql`update callsift.gates set per_minute = ${learnt.perMinute}, per_second = ${learnt.perSecond}
+        where key_id = ${keyId} and name = 'key'`.execute(db)
+    },
+  }
+}
