@@ -253,8 +253,12 @@ async function readAnswer(reply: Reply): Promise<unknown> {
   const bytes = await readBytes(reply.body, maxAnswerBytes)
   if (reply.status === 204) return undefined
   const body = parseJsonBody(bytes, headerValues(reply.headers, 'content-type')[0])
-  const failed = typeof body === 'object' && body !== null && 'success' in body && body.success === false
-  if (failed || readEnvelope(body).code !== undefined) throw new RefusedBody(body)
+  if (typeof body === 'object' && body !== null) {
+    const failed = 'success' in body && body.success === false
+    // A 2xx with an error in it is the portal's way to refuse within an accepted request.
+    if (failed || ('error' in body && readEnvelope({ error: body.error }).code !== undefined))
+      throw new RefusedBody(body)
+  }
   return body
 }
 

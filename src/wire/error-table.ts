@@ -180,10 +180,14 @@ export const errorTable: readonly ErrorRow[] = [
 ]
 
 const byCode = new Map<string, ErrorRow>()
+/** For a 2xx that says it failed: the code's first row, since the status says nothing. */
+const byCodeAlone = new Map<string, ErrorRow>()
 const byStatus = new Map<number, ErrorRow>()
 for (const row of errorTable) {
-  if (row.code !== null) byCode.set(`${row.code} ${row.http ?? '*'}`, row)
-  else if (row.http !== null) byStatus.set(row.http, row)
+  if (row.code !== null) {
+    byCode.set(`${row.code} ${row.http ?? '*'}`, row)
+    if (!byCodeAlone.has(row.code)) byCodeAlone.set(row.code, row)
+  } else if (row.http !== null) byStatus.set(row.http, row)
 }
 
 /** The row of a failed answer. `code` may be in any case; an unknown one falls back on the HTTP status. */
@@ -192,6 +196,8 @@ export function findErrorRow(status: number, code: string | undefined): ErrorRow
   if (lowered !== undefined && lowered !== '') {
     const row = byCode.get(`${lowered} ${status}`) ?? (status === 429 ? undefined : byCode.get(`${lowered} *`))
     if (row !== undefined) return row
+    const alone = status < 300 ? byCodeAlone.get(lowered) : undefined
+    if (alone !== undefined) return alone
     if (status === 402 && lowered.startsWith('trial_')) {
       return {
         code: lowered,

@@ -66,11 +66,11 @@ export function readEnvelope(body: unknown): ErrorEnvelope {
   const bitrix = record(inner['bitrixError'] ?? outer['bitrixError'])
   return {
     code: text(inner['code']) ?? text(outer['code']) ?? text(bitrix['error']),
-    message:
-      text(inner['userMessage']) ??
-      text(inner['message']) ??
-      text(bitrix['error_description']) ??
-      text(outer['message']),
+    // The plain message names fields and codes, the user message is for the page: both are kept.
+    message: joinMessages(
+      text(inner['message']) ?? text(bitrix['error_description']) ?? text(outer['message']),
+      text(inner['userMessage']),
+    ),
     hint: text(inner['hint']),
     retryAfter: inner['retryAfter'] ?? outer['retryAfter'],
   }
@@ -179,6 +179,11 @@ function clean(value: string, secrets: readonly string[] | undefined): string {
     .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069\s]+/gu, ' ')
     .trim()
   return flat.length > maxMessageLength ? `${flat.slice(0, maxMessageLength)}…` : flat
+}
+
+function joinMessages(message: string | undefined, userMessage: string | undefined): string | undefined {
+  if (message === undefined || userMessage === undefined || message === userMessage) return message ?? userMessage
+  return `${message} (${userMessage})`
 }
 
 function record(value: unknown): Record<string, unknown> {
