@@ -10,7 +10,11 @@ export interface ByteSource {
 
 export async function openByteSource(source: string | Buffer): Promise<ByteSource> {
   if (Buffer.isBuffer(source)) {
-    return { size: source.length, read: async (offset, length) => source.subarray(offset, offset + length), close: async () => {} }
+    return {
+      size: source.length,
+      read: async (offset, length) => source.subarray(offset, offset + length),
+      close: async () => {},
+    }
   }
   const file = await open(source, 'r')
   try {
@@ -31,7 +35,12 @@ export async function openByteSource(source: string | Buffer): Promise<ByteSourc
 }
 
 /** Consecutive blocks of `[from, to)`. */
-export async function* readBlocks(source: ByteSource, from: number, to: number, blockBytes: number): AsyncGenerator<Buffer> {
+export async function* readBlocks(
+  source: ByteSource,
+  from: number,
+  to: number,
+  blockBytes: number,
+): AsyncGenerator<Buffer> {
   for (let offset = from; offset < to; ) {
     const block = await source.read(offset, Math.min(blockBytes, to - offset))
     if (block.length === 0) return

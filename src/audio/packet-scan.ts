@@ -1,6 +1,18 @@
-import { ADTS, BufferSource, EncodedPacketSink, FilePathSource, FLAC, Input, type InputFormat, MP4, OGG, QTFF, WEBM } from 'mediabunny'
-import { shrinkPeaks } from './sound-meter.ts'
+import {
+  ADTS,
+  BufferSource,
+  EncodedPacketSink,
+  FilePathSource,
+  FLAC,
+  Input,
+  type InputFormat,
+  MP4,
+  OGG,
+  QTFF,
+  WEBM,
+} from 'mediabunny'
 import type { AudioFormat } from './sniff.ts'
+import { shrinkPeaks } from './sound-meter.ts'
 
 export interface PacketScan {
   readonly codec: string
@@ -14,16 +26,29 @@ export interface PacketScan {
   readonly busyRatio: number | null
 }
 
-const READERS: Partial<Record<AudioFormat, readonly InputFormat[]>> = { ogg: [OGG], flac: [FLAC], m4a: [MP4, QTFF], webm: [WEBM], aac: [ADTS] }
+const READERS: Partial<Record<AudioFormat, readonly InputFormat[]>> = {
+  ogg: [OGG],
+  flac: [FLAC],
+  m4a: [MP4, QTFF],
+  webm: [WEBM],
+  aac: [ADTS],
+}
 
 /**
  * Walks the packets of the first sound track without decoding them. `onProgress` is called with the seconds so far
  * and may throw to stop. Null where the container holds no sound.
  */
-export async function scanPackets(source: string | Buffer, format: AudioFormat, onProgress: (seconds: number) => void): Promise<PacketScan | null> {
+export async function scanPackets(
+  source: string | Buffer,
+  format: AudioFormat,
+  onProgress: (seconds: number) => void,
+): Promise<PacketScan | null> {
   const formats = READERS[format]
   if (!formats) return null
-  const input = new Input({ source: Buffer.isBuffer(source) ? new BufferSource(source) : new FilePathSource(source), formats: [...formats] })
+  const input = new Input({
+    source: Buffer.isBuffer(source) ? new BufferSource(source) : new FilePathSource(source),
+    formats: [...formats],
+  })
   try {
     const track = await input.getPrimaryAudioTrack()
     if (!track) return null
@@ -62,5 +87,8 @@ function judgeSizes(sizes: readonly number[]): { peaks: number[]; busyRatio: num
   if (high <= 16) return { peaks, busyRatio: 0 }
   if (high - low < high * 0.2) return { peaks, busyRatio: null }
   const threshold = low + (high - low) * 0.3
-  return { peaks, busyRatio: Math.round((sizes.filter((size) => size >= threshold).length / sizes.length) * 1000) / 1000 }
+  return {
+    peaks,
+    busyRatio: Math.round((sizes.filter((size) => size >= threshold).length / sizes.length) * 1000) / 1000,
+  }
 }

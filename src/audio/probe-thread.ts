@@ -15,7 +15,11 @@ const waiting: (() => void)[] = []
  * `probeAudio` of a file in a thread of its own, so that http stays quick meanwhile; no more at once than cores but
  * one. Throws what `probeAudio` throws; on abort the thread is ended and the signal's reason thrown.
  */
-export async function probeInThread(path: string, limits: ProbeLimits = DEFAULT_PROBE_LIMITS, signal?: AbortSignal): Promise<Probe> {
+export async function probeInThread(
+  path: string,
+  limits: ProbeLimits = DEFAULT_PROBE_LIMITS,
+  signal?: AbortSignal,
+): Promise<Probe> {
   if (running >= MAX_THREADS) await new Promise<void>((resolve) => waiting.push(resolve))
   else running++
   try {
@@ -59,7 +63,9 @@ function runThread(path: string, limits: ProbeLimits, signal: AbortSignal | unde
         }),
       )
     })
-    worker.once('exit', (code) => reject(new Error(`The thread that measures recordings ended with code ${code} and no answer.`)))
+    worker.once('exit', (code) =>
+      reject(new Error(`The thread that measures recordings ended with code ${code} and no answer.`)),
+    )
     if (signal?.aborted) abort()
   }).finally(() => void worker.terminate())
 }

@@ -5,14 +5,21 @@ import { type Probe, type ProbeLimits, probeAudio } from './probe.ts'
 /** What the thread answers: errors as facts, as their classes don't survive the way between threads. */
 export type ProbeAnswer =
   | { readonly ok: true; readonly probe: Probe }
-  | { readonly ok: false; readonly failureClass: string | null; readonly message: string; readonly hint: string | undefined }
+  | {
+      readonly ok: false
+      readonly failureClass: string | null
+      readonly message: string
+      readonly hint: string | undefined
+    }
 
 async function answer(job: { path: string; limits: ProbeLimits }): Promise<ProbeAnswer> {
   try {
     return { ok: true, probe: await probeAudio(job.path, job.limits) }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    return isStepFailure(error) ? { ok: false, failureClass: error.class, message, hint: error.hint } : { ok: false, failureClass: null, message, hint: undefined }
+    return isStepFailure(error)
+      ? { ok: false, failureClass: error.class, message, hint: error.hint }
+      : { ok: false, failureClass: null, message, hint: undefined }
   }
 }
 

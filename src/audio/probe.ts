@@ -50,14 +50,23 @@ type Watch = (seconds: number) => void
 export async function probeAudio(source: string | Buffer, limits: ProbeLimits = DEFAULT_PROBE_LIMITS): Promise<Probe> {
   const bytes = await openByteSource(source)
   try {
-    if (bytes.size === 0) throw refuse('empty_audio', 'The recording is empty (0 bytes).', 'Check that the telephony stores recordings, then run it again.')
+    if (bytes.size === 0)
+      throw refuse(
+        'empty_audio',
+        'The recording is empty (0 bytes).',
+        'Check that the telephony stores recordings, then run it again.',
+      )
     const sniffed = sniffAudio(await bytes.read(0, SNIFF_BYTES))
     if (sniffed.kind === 'other') throw notAudio(sniffed.name)
     if (sniffed.kind === 'unsupported') throw unsupported(sniffed.name)
     const probe = await probeFormat(source, bytes, sniffed.format, startWatch(limits))
     if (probe.durationSeconds <= 0) throw emptyAudio()
     if (probe.durationSeconds < limits.minSeconds) {
-      throw refuse('too_short', `The recording lasts ${probe.durationSeconds.toFixed(2)} s, less than ${limits.minSeconds} s.`, 'There is nothing to hear in it; no request was spent.')
+      throw refuse(
+        'too_short',
+        `The recording lasts ${probe.durationSeconds.toFixed(2)} s, less than ${limits.minSeconds} s.`,
+        'There is nothing to hear in it; no request was spent.',
+      )
     }
     return probe
   } finally {
@@ -72,7 +81,13 @@ function probeFormat(source: string | Buffer, bytes: ByteSource, format: AudioFo
   return probePackets(source, format, bytes.size, watch)
 }
 
-async function probeMp3(bytes: ByteSource, format: AudioFormat, from: number, to: number, watch: Watch): Promise<Probe> {
+async function probeMp3(
+  bytes: ByteSource,
+  format: AudioFormat,
+  from: number,
+  to: number,
+  watch: Watch,
+): Promise<Probe> {
   const scanner = new Mp3FrameScanner()
   const meter = new SoundMeter()
   let first: Mp3Frame | undefined
@@ -96,7 +111,11 @@ async function probeMp3(bytes: ByteSource, format: AudioFormat, from: number, to
   for await (const block of decodeMp3Frames(readFrames())) meter.add(block)
   if (!first) throw scanner.strayBytes > 0 ? notAudio('data without two MP3 frames in a row') : emptyAudio()
   if (scanner.strayBytes > audioBytes) {
-    throw refuse('corrupt_audio', `Only ${audioBytes} of ${audioBytes + scanner.strayBytes} bytes are MP3 frames.`, 'The file is damaged: fetch it again from the portal, or listen to it there.')
+    throw refuse(
+      'corrupt_audio',
+      `Only ${audioBytes} of ${audioBytes + scanner.strayBytes} bytes are MP3 frames.`,
+      'The file is damaged: fetch it again from the portal, or listen to it there.',
+    )
   }
   return {
     ...meter.finish(),
@@ -135,7 +154,17 @@ async function probeWav(bytes: ByteSource, watch: Watch): Promise<Probe> {
     watch(done / blockAlign / sampleRate)
   }
   const measure: SoundMeasure = meter.finish()
-  return { ...measure, format: 'wav', codec, durationSeconds, channels, sampleRate, bitrate: sampleRate * blockAlign * 8, speechMeasure: 'samples', truncated }
+  return {
+    ...measure,
+    format: 'wav',
+    codec,
+    durationSeconds,
+    channels,
+    sampleRate,
+    bitrate: sampleRate * blockAlign * 8,
+    speechMeasure: 'samples',
+    truncated,
+  }
 }
 
 async function readLayout(bytes: ByteSource): Promise<WavLayout> {
@@ -146,14 +175,24 @@ async function readLayout(bytes: ByteSource): Promise<WavLayout> {
     throw new CorruptWav('its header is cut off')
   } catch (error) {
     if (!(error instanceof CorruptWav)) throw error
-    throw refuse('corrupt_audio', `The WAV file is damaged: ${error.message}.`, 'Listen to it in the portal; if it plays there, export it as MP3 and attach it again.', error)
+    throw refuse(
+      'corrupt_audio',
+      `The WAV file is damaged: ${error.message}.`,
+      'Listen to it in the portal; if it plays there, export it as MP3 and attach it again.',
+      error,
+    )
   }
 }
 
 async function probePackets(source: string | Buffer, format: AudioFormat, size: number, watch: Watch): Promise<Probe> {
   const scan = await scanPackets(source, format, watch).catch((error: unknown) => {
     if (error instanceof Permanent) throw error
-    throw refuse('corrupt_audio', `The ${format} file can't be read: ${error instanceof Error ? error.message : String(error)}.`, 'Listen to it in the portal; if it plays there, export it as MP3 and attach it again.', error)
+    throw refuse(
+      'corrupt_audio',
+      `The ${format} file can't be read: ${error instanceof Error ? error.message : String(error)}.`,
+      'Listen to it in the portal; if it plays there, export it as MP3 and attach it again.',
+      error,
+    )
   })
   if (!scan) throw notAudio(`a ${format} file without a sound track`)
   const { peaks, busyRatio, audioBytes, ...facts } = scan
@@ -179,10 +218,18 @@ function startWatch(limits: ProbeLimits): Watch {
   const started = cpuMs()
   return (seconds) => {
     if (seconds > limits.maxSeconds) {
-      throw refuse('too_long', `The recording is longer than ${formatMinutes(limits.maxSeconds)} minutes.`, 'Raise the limit on length, or cut the recording and attach the part that matters.')
+      throw refuse(
+        'too_long',
+        `The recording is longer than ${formatMinutes(limits.maxSeconds)} minutes.`,
+        'Raise the limit on length, or cut the recording and attach the part that matters.',
+      )
     }
     if (cpuMs() - started > limits.maxCpuMs) {
-      throw refuse('too_expensive', `Measuring the recording took more than ${Math.round(limits.maxCpuMs / 1000)} s of CPU.`, 'Convert it to MP3 or WAV at 8 to 16 kHz and attach it again.')
+      throw refuse(
+        'too_expensive',
+        `Measuring the recording took more than ${Math.round(limits.maxCpuMs / 1000)} s of CPU.`,
+        'Convert it to MP3 or WAV at 8 to 16 kHz and attach it again.',
+      )
     }
   }
 }
@@ -194,13 +241,25 @@ function refuse(failureClass: string, message: string, hint: string, cause?: unk
 }
 
 function notAudio(name: string): Permanent {
-  return refuse('not_audio', `The recording's link gave ${name} instead of sound.`, 'Open the recording in the portal: the link may lead to a login page or to a removed file.')
+  return refuse(
+    'not_audio',
+    `The recording's link gave ${name} instead of sound.`,
+    'Open the recording in the portal: the link may lead to a login page or to a removed file.',
+  )
 }
 
 function emptyAudio(): Permanent {
-  return refuse('empty_audio', 'The recording has a header and no sound.', 'Check that the telephony stores recordings, then run it again.')
+  return refuse(
+    'empty_audio',
+    'The recording has a header and no sound.',
+    'Check that the telephony stores recordings, then run it again.',
+  )
 }
 
 function unsupported(name: string): Permanent {
-  return refuse('unsupported_format', `The recording is ${name}, which is not read here.`, 'Set the telephony to store MP3 or WAV (PCM, A-law or mu-law), or convert the file and attach it again.')
+  return refuse(
+    'unsupported_format',
+    `The recording is ${name}, which is not read here.`,
+    'Set the telephony to store MP3 or WAV (PCM, A-law or mu-law), or convert the file and attach it again.',
+  )
 }

@@ -39,7 +39,8 @@ const UNSUPPORTED: readonly (readonly [string, string])[] = [
 /** What a file is by its first bytes; names and content types are whatever the sender liked. Give at least `SNIFF_BYTES` where there are as many. */
 export function sniffAudio(head: Buffer): Sniffed {
   const starts = (magic: string) => head.length >= magic.length && head.toString('latin1', 0, magic.length) === magic
-  if ((starts('RIFF') || starts('RIFX') || starts('RF64')) && head.toString('latin1', 8, 12) === 'WAVE') return { kind: 'audio', format: 'wav' }
+  if ((starts('RIFF') || starts('RIFX') || starts('RF64')) && head.toString('latin1', 8, 12) === 'WAVE')
+    return { kind: 'audio', format: 'wav' }
   if (starts('OggS')) return { kind: 'audio', format: 'ogg' }
   if (starts('fLaC')) return { kind: 'audio', format: 'flac' }
   if (starts('#!AMR')) return { kind: 'audio', format: 'amr' }
@@ -76,7 +77,8 @@ function looksLikeAdts(head: Buffer): boolean {
   for (let count = 0; count < 2; count++) {
     const b1 = head[offset + 1] ?? 0
     if (head[offset] !== 0xff || (b1 & 0xf6) !== 0xf0 || head.length < offset + 7) return false
-    const length = (((head[offset + 3] ?? 0) & 3) << 11) | ((head[offset + 4] ?? 0) << 3) | ((head[offset + 5] ?? 0) >> 5)
+    const length =
+      (((head[offset + 3] ?? 0) & 3) << 11) | ((head[offset + 4] ?? 0) << 3) | ((head[offset + 5] ?? 0) >> 5)
     if (length < 8) return false
     offset += length
   }
@@ -91,10 +93,15 @@ function readText(head: Buffer): string | null {
 }
 
 function nameText(text: string): Sniffed {
-  const start = text.slice(0, 512).replace(/^\uFEFF/, '').toLowerCase()
-  if (/^(<!doctype html|<html|<head|<body|<script)/.test(start) || start.includes('<html')) return { kind: 'other', name: 'an HTML page' }
+  const start = text
+    .slice(0, 512)
+    .replace(/^\uFEFF/, '')
+    .toLowerCase()
+  if (/^(<!doctype html|<html|<head|<body|<script)/.test(start) || start.includes('<html'))
+    return { kind: 'other', name: 'an HTML page' }
   if (/<mpd[\s>]|<smoothstreamingmedia|<asx/.test(start)) return { kind: 'unsupported', name: 'a playlist' }
-  if (/^(file|ffconcat|concat|subfile|#ext|(rem|title|performer) )/.test(start)) return { kind: 'unsupported', name: 'a playlist' }
+  if (/^(file|ffconcat|concat|subfile|#ext|(rem|title|performer) )/.test(start))
+    return { kind: 'unsupported', name: 'a playlist' }
   if (/^[{[]/.test(start)) return { kind: 'other', name: 'JSON text' }
   return { kind: 'other', name: 'text' }
 }
