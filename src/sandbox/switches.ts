@@ -47,6 +47,8 @@ const choices = {
   resetForm: ['delta', 'epoch', 'none'],
   /** Which code a revoked key gets. */
   revokedCode: ['INVALID_API_KEY', 'KEY_INACTIVE'],
+  /** User fields that nobody declared by POST /userfields/…: stored all the same, or dropped without a word as Bitrix24 does. */
+  userFields: ['open', 'declared'],
   /** Encoding of the event the robot rule sends. */
   robotBody: ['form', 'json'],
 } as const
