@@ -1,121 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { attachRecording, createCall, createCalls } from './calls.ts'
-import { faultKinds } from './faults.ts'
-import { modelModes } from './model.ts'
+import {
+  BotEventBody,
+  CallBody,
+  CallsBody,
+  EventBody,
+  FaultBody,
+  ForbiddenBody,
+  KeyBody,
+  LimitsBody,
+  ModelBody,
+  ModelStateBody,
+  PortalBody,
+  RecordingBody,
+} from './control-bodies.ts'
+import { activityForm, callEndForm, robotBody } from './event.ts'
 import type { Reply } from './reply.ts'
 import { entryRow } from './routes/timeline.ts'
 import type { Routing } from './routing.ts'
 import { describeSwitches, setSwitches } from './switches.ts'
 import { readBody, sendReply } from './wire.ts'
 import type { World } from './world.ts'
-
-const PortalBody = z.object({
-  name: z.string(),
-  apiKey: z.string().optional(),
-  memberId: z.string().optional(),
-  applicationToken: z.string().optional(),
-  scopes: z.array(z.string()).optional(),
-  balance: z.number().nullable().optional(),
-  webhookUrl: z.url().optional(),
-})
-
-const SoundFields = {
-  recordingId: z.string().optional(),
-  toneText: z.string().optional(),
-  upload: z.object({ base64: z.string(), fileName: z.string().optional() }).optional(),
-  silenceSeconds: z.number().min(0).max(86_400).optional(),
-  hearAs: z.string().optional(),
-  fileName: z.string().optional(),
-  recordingAfterMs: z.number().min(0).nullable().optional(),
-}
-
-const CallFields = {
-  ...SoundFields,
-  direction: z.enum(['in', 'out']).optional(),
-  callType: z.number().int().optional(),
-  durationSeconds: z.number().optional(),
-  phone: z.string().optional(),
-  line: z.string().optional(),
-  userId: z.number().int().optional(),
-  entity: z.enum(['deal', 'lead', 'contact', 'none']).optional(),
-  activity: z.boolean().optional(),
-  failedCode: z.string().optional(),
-  sendEvent: z.boolean().optional(),
-  times: z.number().int().min(0).max(1000).optional(),
-  deal: z.record(z.string(), z.unknown()).optional(),
-  startedAt: z.number().optional(),
-}
-
-const CallBody = z.strictObject({ portal: z.string(), callId: z.string().optional(), ...CallFields })
-const CallsBody = z.strictObject({
-  portals: z.array(z.string()),
-  count: z.number().int().min(1).max(100_000),
-  ...CallFields,
-})
-const RecordingBody = z.strictObject({ portal: z.string(), callId: z.string(), ...SoundFields })
-
-const FaultBody = z.strictObject({
-  route: z.string(),
-  portal: z.string().optional(),
-  kind: z.enum(faultKinds),
-  times: z.number().int().optional(),
-  every: z.number().int().min(1).optional(),
-  skip: z.number().int().optional(),
-  probability: z.number().min(0).max(1).optional(),
-  seed: z.number().int().optional(),
-  status: z.number().int().min(200).max(599).optional(),
-  code: z.string().optional(),
-  message: z.string().optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-  retryAfter: z.number().optional(),
-  how: z.enum(['status', 'reset', 'lost', 'truncated']).optional(),
-  delayMs: z.number().optional(),
-  bytesPerSecond: z.number().positive().optional(),
-  body: z.string().optional(),
-  contentType: z.string().optional(),
-  envelope: z.enum(['openai', 'v1']).optional(),
-})
-
-const KeyBody = z.strictObject({
-  apiKey: z.string(),
-  /** Makes a further key of this portal when the key is new. */
-  portal: z.string().optional(),
-  state: z.enum(['active', 'inactive', 'revoked', 'expired']).optional(),
-  scopes: z.array(z.string()).optional(),
-  balance: z.number().nullable().optional(),
-  readOnly: z.boolean().optional(),
-})
-
-const ModelBody = z.strictObject({
-  mode: z.enum(modelModes).default('honest'),
-  portal: z.string().optional(),
-  /** So many chat requests; without it the mode stands until the next change. */
-  times: z.number().int().min(1).optional(),
-  content: z.string().optional(),
-  finishReason: z.string().optional(),
-})
-
-const ModelStateBody = z.strictObject({
-  id: z.string(),
-  status: z.enum(['ACTIVE', 'DEPRECATED', 'DISABLED']),
-  replacement: z.string().optional(),
-})
-
-const ForbiddenBody = z.strictObject({
-  portal: z.string(),
-  /** 1 lead, 2 deal, 3 contact, 4 company, 6 activity. */
-  entityTypeId: z.number().int(),
-  entityId: z.number().int(),
-  forbidden: z.boolean().default(true),
-})
-
-const LimitsBody = z.strictObject({
-  perMinute: z.number().positive().optional(),
-  perSecond: z.number().positive().optional(),
-  portalConcurrent: z.number().int().min(1).optional(),
-  queueTimeoutMs: z.number().min(0).optional(),
-})
 
 /** Drops keys that are present but undefined: exactOptionalPropertyTypes tells the two apart, and so do we. */
 function present<Shape extends object>(value: Shape): { [Key in keyof Shape]: Exclude<Shape[Key], undefined> } {
@@ -197,6 +103,8 @@ const controls: readonly [method: string, path: RegExp, run: Control][] = [
   ],
   ['GET', /^requests$/, (world, _body, url) => world.truth.requests(number(url, 'after'))],
   ['GET', /^counters$/, (world) => world.truth.counters],
+  ['POST', /^events$/, (world, body) => sendEvents(world, EventBody.parse(body))],
+  ['POST', /^bot-events$/, (world, body) => addBotEvent(world, BotEventBody.parse(body))],
   ['GET', /^deliveries$/, (world) => world.deliveries.list],
 ]
 
@@ -255,6 +163,38 @@ function forbid(world: World, body: z.infer<typeof ForbiddenBody>) {
   if (body.forbidden) forbidden.add(name)
   else forbidden.delete(name)
   return [...forbidden]
+}
+
+function sendEvents(world: World, body: z.infer<typeof EventBody>) {
+  const portal = world.portal(body.portal)
+  const now = world.now()
+  const options = { url: body.url }
+  if (body.kind === 'robot') {
+    const robot = robotBody(portal, body.dealId ?? 0, now)
+    for (let sent = 0; sent < body.times; sent++)
+      world.deliveries.send(portal, `deal ${body.dealId}`, robot.body, { ...options, contentType: robot.contentType })
+    return { form: robot.body }
+  }
+  const call = portal.callsById.get(body.callId ?? '')
+  if (!call) throw new Error(`portal "${portal.name}" has no call ${body.callId}`)
+  const name = body.kind === 'activityAdd' ? 'ONCRMACTIVITYADD' : 'ONCRMACTIVITYUPDATE'
+  const form =
+    body.kind === 'callEnd' ? callEndForm(portal, call, now) : activityForm(portal, name, call.activityId ?? 0, now)
+  for (let sent = 0; sent < body.times; sent++) world.deliveries.send(portal, call.callId, form, options)
+  return { form }
+}
+
+function addBotEvent(world: World, body: z.infer<typeof BotEventBody>) {
+  const bot = world.portal(body.portal).bots.get(body.botId)
+  if (!bot) throw new Error(`portal "${body.portal}" has no bot ${body.botId}`)
+  const event = {
+    eventId: bot.events.length + 1,
+    type: body.type,
+    date: new Date(world.now()).toISOString(),
+    data: body.data ?? null,
+  }
+  bot.events.push(event)
+  return event
 }
 
 /** The routes under /__sandbox: no key, no limits, never a fault. */

@@ -61,11 +61,34 @@ export function activityForm(portal: Portal, event: string, activityId: number, 
   ]).toString()
 }
 
+/** What the built-in robot "outgoing webhook" sends: the user's parameters stand in the URL, the body names the document, no token. */
+export function robotBody(portal: Portal, dealId: number, now: number): { body: string; contentType: string } {
+  const id = `DEAL_${dealId}`
+  if (portal.switches.robotBody === 'json') {
+    const auth = { domain: portal.domain, member_id: portal.memberId }
+    const body = JSON.stringify({
+      document_id: ['crm', 'CCrmDocumentDeal', id],
+      auth,
+      ts: String(Math.floor(now / 1000)),
+    })
+    return { body, contentType: 'application/json' }
+  }
+  const fields: [string, string][] = [
+    ['document_id[0]', 'crm'],
+    ['document_id[1]', 'CCrmDocumentDeal'],
+    ['document_id[2]', id],
+    ['auth[domain]', portal.domain],
+    ['auth[member_id]', portal.memberId],
+    ['ts', String(Math.floor(now / 1000))],
+  ]
+  return { body: new URLSearchParams(fields).toString(), contentType: 'application/x-www-form-urlencoded' }
+}
+
 export interface Delivery {
   readonly seq: number
   readonly at: number
   readonly portal: string
-  readonly callId: string
+  readonly subject: string
   /** 0 = no answer. */
   status: number
   ms: number
@@ -83,33 +106,40 @@ export class Deliveries {
     this.#now = now
   }
 
-  send(portal: Portal, callId: string, form: string): void {
-    const url = portal.webhookUrl
+  /** `subject` is the call's id, or what else the event is about; `url` is the portal's own webhook unless told. */
+  send(
+    portal: Portal,
+    subject: string,
+    body: string,
+    options: { url?: string | undefined; contentType?: string } = {},
+  ): void {
+    const url = options.url ?? portal.webhookUrl
     if (url === undefined) return
+    const contentType = options.contentType ?? 'application/x-www-form-urlencoded'
     const delivery: Delivery = {
       seq: this.list.length + 1,
       at: this.#now(),
       portal: portal.name,
-      callId,
+      subject,
       status: 0,
       ms: 0,
       error: null,
     }
     this.list.push(delivery)
-    const sending = this.#post(url, form, delivery).finally(() => this.#running.delete(sending))
+    const sending = this.#post(url, body, contentType, delivery).finally(() => this.#running.delete(sending))
     this.#running.add(sending)
   }
 
-  async #post(url: string, form: string, delivery: Delivery): Promise<void> {
+  async #post(url: string, body: string, contentType: string, delivery: Delivery): Promise<void> {
     const headers = {
-      'content-type': 'application/x-www-form-urlencoded',
+      'content-type': contentType,
       'user-agent': 'Bitrix24 Webhook Engine',
       'x-sandbox': 'callsift',
     }
     try {
       const answer = await request(url, {
         method: 'POST',
-        body: form,
+        body,
         headers,
         headersTimeout: 30_000,
         signal: this.#abort.signal,

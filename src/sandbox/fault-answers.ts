@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Fault } from './faults.ts'
 import { aiFail, fail, type Reply } from './reply.ts'
 import { delay, renderBody, sendReply } from './wire.ts'
@@ -7,8 +7,7 @@ import type { World } from './world.ts'
 interface Around {
   readonly openai: boolean
   readonly run: () => Reply | Promise<Reply>
-  readonly request: IncomingMessage
-  readonly headers: Record<string, string>
+  readonly stream: boolean
 }
 
 const codes: Record<number, [v1: string, openai: string]> = {
@@ -67,6 +66,11 @@ export async function faultBefore(world: World, fault: Fault, around: Around): P
     case 'reset':
       return { status: 0 }
     case 'appliedLate': {
+      // An upload cannot be kept back: its bytes would be gone by then.
+      if (around.stream) {
+        await around.run()
+        return errorReply(fault, fault.status ?? 504, around.openai, true)
+      }
       const timer = setTimeout(() => {
         Promise.resolve()
           .then(around.run)

@@ -182,7 +182,11 @@ export class ApiServer {
     }
     record.fault = fault.kind
     world.truth.counters.faults += 1
-    const early = await faultBefore(world, fault, { openai, run, request, headers })
+    const early = await faultBefore(world, fault, {
+      openai,
+      run,
+      stream: record.route.endsWith('transcription') && openai,
+    })
     if (early?.status === 429 && key) {
       const seconds = Number(early.headers?.['x-ratelimit-reset'] ?? early.headers?.['retry-after'] ?? 0)
       if (seconds > 0 && seconds < 1e9) world.truth.refused(key.value, record.family, world.now(), seconds * 1000)

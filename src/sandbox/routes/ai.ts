@@ -81,8 +81,12 @@ function chat(context: Context): Reply {
   if (refusal) return refusal
   const plan = takePlan(context)
   const schema = strict && isRecord(format['json_schema']) ? format['json_schema']['schema'] : undefined
-  const content =
-    plan.content ?? answer({ messages, json: strict || format['type'] === 'json_object', schema }, plan.mode)
+  const json = strict || format['type'] === 'json_object'
+  const whole = plan.content ?? answer({ messages, json, schema }, plan.mode)
+  const room = Number(body['max_completion_tokens'] ?? body['max_tokens'] ?? Number.POSITIVE_INFINITY)
+  const cut = countTokens(whole) > room
+  const content = cut ? whole.slice(0, room * 3) : whole
+  const finishReason = plan.finishReason ?? (cut ? 'length' : 'stop')
   const promptTokens = messages.reduce((sum, message) => sum + countTokens(message.content), 0)
   const completionTokens = countTokens(content)
   const usage = {
@@ -105,11 +109,11 @@ function chat(context: Context): Reply {
     object: 'chat.completion',
     created: Math.floor(context.now / 1000),
     model,
-    choices: [{ index: 0, finish_reason: plan.finishReason ?? 'stop', message: { role: 'assistant', content } }],
+    choices: [{ index: 0, finish_reason: finishReason, message: { role: 'assistant', content } }],
     usage,
   }
   if (body['stream'] === true)
-    return { ...streamReply(completion, content, plan.finishReason ?? 'stop', body), headers: chosen.headers }
+    return { ...streamReply(completion, content, finishReason, body), headers: chosen.headers }
   return { status: 200, json: completion, headers: chosen.headers }
 }
 

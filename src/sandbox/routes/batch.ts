@@ -55,12 +55,15 @@ async function runCall(context: Context, call: BatchCall): Promise<Reply> {
 
 function errorOf(reply: Reply): Problem {
   const error = isRecord(reply.json) ? reply.json['error'] : undefined
-  return isRecord(error) ? { code: String(error['code']), message: String(error['message']) } : { code: 'INTERNAL_ERROR', message: 'no answer' }
+  return isRecord(error)
+    ? { code: String(error['code']), message: String(error['message']) }
+    : { code: 'INTERNAL_ERROR', message: 'no answer' }
 }
 
 async function batch(context: Context): Promise<Reply> {
   const given = isRecord(context.body) ? context.body['calls'] : undefined
-  if (!Array.isArray(given) || given.length === 0) return fail(400, 'VALIDATION_ERROR', 'calls must be a list that is not empty')
+  if (!Array.isArray(given) || given.length === 0)
+    return fail(400, 'VALIDATION_ERROR', 'calls must be a list that is not empty')
   if (given.length > maxCalls) return fail(400, 'BATCH_LIMIT_EXCEEDED', `a batch takes at most ${maxCalls} calls`)
   const results: Record<string, unknown> = {}
   const totals: Record<string, number> = {}
@@ -72,11 +75,16 @@ async function batch(context: Context): Promise<Reply> {
     if ('code' in call) {
       errors[isRecord(one) && one['id'] !== undefined ? String(one['id']).slice(0, 64) : String(index)] = call
     } else if (needsId.includes(call.action) && call.entityId === undefined) {
-      if (context.portal.switches.batchMissingId === 'whole') return fail(400, 'INVALID_REQUEST', `call ${call.id}: entityId is required`)
+      if (context.portal.switches.batchMissingId === 'whole')
+        return fail(400, 'INVALID_REQUEST', `call ${call.id}: entityId is required`)
       errors[call.id] = { code: 'VALIDATION_ERROR', message: 'entityId is required' }
     } else valid.push(call)
   }
-  if (valid.length === 0) return { status: 400, json: { success: false, error: { code: 'INVALID_REQUEST', message: 'all calls are invalid' }, data: { errors } } }
+  if (valid.length === 0)
+    return {
+      status: 400,
+      json: { success: false, error: { code: 'INVALID_REQUEST', message: 'all calls are invalid' }, data: { errors } },
+    }
   for (const call of valid) {
     const reply = await runCall(context, call)
     if (reply.status >= 400) {

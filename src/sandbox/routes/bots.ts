@@ -19,8 +19,18 @@ function create(context: Context): Reply {
   if (code === '' || name === '') return fail(400, 'INVALID_PARAMS', 'code and name are required')
   const type = String(body['type'] ?? 'bot')
   if (!botTypes.includes(type)) return fail(400, 'INVALID_PARAMS', `type must be one of ${botTypes.join(', ')}`)
-  if ([...portal.bots.values()].some((bot) => bot.code === code)) return fail(409, 'BOT_ALREADY_EXISTS', `A bot with code ${code} exists`)
-  const bot: Bot = { id: portal.nextId(), code, name, type, eventMode: String(body['eventMode'] ?? 'fetch'), events: [], messages: [], storedOffset: 0 }
+  if ([...portal.bots.values()].some((bot) => bot.code === code))
+    return fail(409, 'BOT_ALREADY_EXISTS', `A bot with code ${code} exists`)
+  const bot: Bot = {
+    id: portal.nextId(),
+    code,
+    name,
+    type,
+    eventMode: String(body['eventMode'] ?? 'fetch'),
+    events: [],
+    messages: [],
+    storedOffset: 0,
+  }
   portal.bots.set(bot.id, bot)
   context.effect('bot', botFacts(bot))
   return ok(botFacts(bot), undefined, 201)
@@ -35,13 +45,20 @@ function withBot(context: Context, use: (bot: Bot) => Reply): Reply {
 function events(context: Context, bot: Bot): Reply {
   const limit = Number(context.query.get('limit') ?? 100)
   const asked = context.query.get('offset')
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) return fail(400, 'INVALID_PARAMS', 'limit must be from 1 to 1000')
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    return fail(400, 'INVALID_PARAMS', 'limit must be from 1 to 1000')
   const offset = asked === null ? bot.storedOffset : Number(asked)
   const waiting = bot.events.filter((event) => event.eventId >= offset)
   const page = waiting.slice(0, limit)
   const nextOffset = (page.at(-1)?.eventId ?? offset - 1) + 1
   bot.storedOffset = Math.max(bot.storedOffset, nextOffset)
-  return ok({ events: page, nextOffset, hasMore: waiting.length > page.length, storedOffset: bot.storedOffset, persisted: true })
+  return ok({
+    events: page,
+    nextOffset,
+    hasMore: waiting.length > page.length,
+    storedOffset: bot.storedOffset,
+    persisted: true,
+  })
 }
 
 function send(context: Context, bot: Bot): Reply {
@@ -49,8 +66,10 @@ function send(context: Context, bot: Bot): Reply {
   const fields = isRecord(body) && isRecord(body['fields']) ? body['fields'] : {}
   const dialogId = isRecord(body) ? String(body['dialogId'] ?? '') : ''
   const message = fields['message']
-  if (dialogId === '' || typeof message !== 'string' || message === '') return fail(400, 'INVALID_PARAMS', 'dialogId and fields.message are required')
-  if (message.length > maxMessage) return fail(400, 'VALIDATION_ERROR', `message is longer than ${maxMessage} characters`)
+  if (dialogId === '' || typeof message !== 'string' || message === '')
+    return fail(400, 'INVALID_PARAMS', 'dialogId and fields.message are required')
+  if (message.length > maxMessage)
+    return fail(400, 'VALIDATION_ERROR', `message is longer than ${maxMessage} characters`)
   const sent = { id: context.portal.nextId(), dialogId, message }
   bot.messages.push(sent)
   context.effect('bot-message', { botId: bot.id, ...sent })
@@ -61,7 +80,25 @@ const common = { family: 'portal', scope: 'imbot' } as const
 
 export const botRoutes: readonly Route[] = [
   { name: 'bots.create', method: 'POST', path: '/bots', ...common, run: create },
-  { name: 'bots.list', method: 'GET', path: '/bots', ...common, run: ({ portal }) => ok([...portal.bots.values()].map(botFacts)) },
-  { name: 'bots.events', method: 'GET', path: '/bots/:botId/events', ...common, run: (context) => withBot(context, (bot) => events(context, bot)) },
-  { name: 'bots.messages', method: 'POST', path: '/bots/:botId/messages', ...common, run: (context) => withBot(context, (bot) => send(context, bot)) },
+  {
+    name: 'bots.list',
+    method: 'GET',
+    path: '/bots',
+    ...common,
+    run: ({ portal }) => ok([...portal.bots.values()].map(botFacts)),
+  },
+  {
+    name: 'bots.events',
+    method: 'GET',
+    path: '/bots/:botId/events',
+    ...common,
+    run: (context) => withBot(context, (bot) => events(context, bot)),
+  },
+  {
+    name: 'bots.messages',
+    method: 'POST',
+    path: '/bots/:botId/messages',
+    ...common,
+    run: (context) => withBot(context, (bot) => send(context, bot)),
+  },
 ]

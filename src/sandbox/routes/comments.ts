@@ -6,12 +6,19 @@ import { isRecord } from './shared.ts'
 import { entityTypeIds, refuseEntity } from './timeline.ts'
 
 /** The owner of a comment: its type is a word here; a number, as timeline-logs take it, is refused. */
-function readOwner(context: Context, source: Record<string, unknown>): { entityType: string; entityId: number } | Reply {
+function readOwner(
+  context: Context,
+  source: Record<string, unknown>,
+): { entityType: string; entityId: number } | Reply {
   const entityType = String(source['entityType'] ?? '')
   const typeId = Object.hasOwn(entityTypeIds, entityType) ? entityTypeIds[entityType] : undefined
-  if (typeId === undefined) return fail(400, 'INVALID_PARAMS', 'entityType must be one of lead, deal, contact, company, quote, order', { field: 'entityType' })
+  if (typeId === undefined)
+    return fail(400, 'INVALID_PARAMS', 'entityType must be one of lead, deal, contact, company, quote, order', {
+      field: 'entityType',
+    })
   const entityId = Number(source['entityId'])
-  if (!Number.isInteger(entityId) || entityId <= 0) return fail(400, 'INVALID_PARAMS', 'entityId is required', { field: 'entityId' })
+  if (!Number.isInteger(entityId) || entityId <= 0)
+    return fail(400, 'INVALID_PARAMS', 'entityId is required', { field: 'entityId' })
   return refuseEntity(context, typeId, entityId) ?? { entityType, entityId }
 }
 
@@ -26,8 +33,14 @@ function create(context: Context): Reply {
   const owner = readOwner(context, body)
   if ('status' in owner) return owner
   const text = body['comment']
-  if (typeof text !== 'string' || text === '') return fail(400, 'INVALID_PARAMS', 'comment is required', { field: 'comment' })
-  const comment: Comment = { id: portal.nextId(), ...owner, comment: text, created: new Date(context.now).toISOString() }
+  if (typeof text !== 'string' || text === '')
+    return fail(400, 'INVALID_PARAMS', 'comment is required', { field: 'comment' })
+  const comment: Comment = {
+    id: portal.nextId(),
+    ...owner,
+    comment: text,
+    created: new Date(context.now).toISOString(),
+  }
   portal.comments.set(comment.id, comment)
   context.effect('comment', { ...comment })
   return ok(comment, undefined, 201)
@@ -42,7 +55,9 @@ function list(context: Context): Reply {
   }
   const owner = readOwner(context, source)
   if ('status' in owner) return owner
-  const found = [...context.portal.comments.values()].filter((one) => one.entityType === owner.entityType && one.entityId === owner.entityId)
+  const found = [...context.portal.comments.values()].filter(
+    (one) => one.entityType === owner.entityType && one.entityId === owner.entityId,
+  )
   return listReply(context, found, found.length, { offset: 0 })
 }
 
@@ -51,7 +66,13 @@ const common = { family: 'portal', scope: 'crm' } as const
 export const commentRoutes: readonly Route[] = [
   { name: 'timelines.create', method: 'POST', path: '/timelines', ...common, run: create },
   { name: 'timelines.list', method: 'GET', path: '/timelines', ...common, run: list },
-  { name: 'timelines.get', method: 'GET', path: '/timelines/:id', ...common, run: (context) => withComment(context, (comment) => ok(comment)) },
+  {
+    name: 'timelines.get',
+    method: 'GET',
+    path: '/timelines/:id',
+    ...common,
+    run: (context) => withComment(context, (comment) => ok(comment)),
+  },
   {
     name: 'timelines.update',
     method: 'PATCH',
@@ -60,7 +81,8 @@ export const commentRoutes: readonly Route[] = [
     run: (context) =>
       withComment(context, (comment) => {
         const text = isRecord(context.body) ? context.body['comment'] : undefined
-        if (typeof text !== 'string' || text === '') return fail(400, 'INVALID_PARAMS', 'comment is required', { field: 'comment' })
+        if (typeof text !== 'string' || text === '')
+          return fail(400, 'INVALID_PARAMS', 'comment is required', { field: 'comment' })
         comment.comment = text
         context.effect('comment-update', { id: comment.id, comment: text })
         return ok(comment)

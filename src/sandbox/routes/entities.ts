@@ -38,7 +38,11 @@ function list(context: Context, entity: CrmEntity, query: ListQuery): Reply {
   const { portal } = context
   const page = readPage(query.limit, query.offset)
   if ('status' in page) return page
-  const conditions = splitFilter(query.filter).map((one) => ({ ...one, outer: one.field, field: storedName(portal, entity, one.field) ?? '' }))
+  const conditions = splitFilter(query.filter).map((one) => ({
+    ...one,
+    outer: one.field,
+    field: storedName(portal, entity, one.field) ?? '',
+  }))
   const strange = conditions.find(({ field }) => field === '')
   if (strange) return fail(400, 'INVALID_FILTER_FIELD', `${entity} cannot be filtered by ${strange.outer}`)
   const orders = Object.entries(query.order).map(([name, direction]) => ({
@@ -48,11 +52,17 @@ function list(context: Context, entity: CrmEntity, query: ListQuery): Reply {
   }))
   const unsortable = orders.find(({ field }) => field === undefined)
   if (unsortable) return fail(400, 'UNKNOWN_SORT_FIELD', `${entity} cannot be sorted by ${unsortable.name}`)
-  const windows = query.autoWindow === undefined || query.autoWindow ? Math.ceil(spannedDays(conditions, context.now) / 7) : 0
+  const windows =
+    query.autoWindow === undefined || query.autoWindow ? Math.ceil(spannedDays(conditions, context.now) / 7) : 0
   if (query.autoWindow !== undefined && windows > 2 && page.offset > 0) {
-    return fail(400, 'UNSTABLE_OFFSET_PAGINATION', 'A search over more than 14 days is split in windows; offset is not possible then', {
-      hint: 'Send autoWindow:false and sort:"id"',
-    })
+    return fail(
+      400,
+      'UNSTABLE_OFFSET_PAGINATION',
+      'A search over more than 14 days is split in windows; offset is not possible then',
+      {
+        hint: 'Send autoWindow:false and sort:"id"',
+      },
+    )
   }
   const found = [...portal.entities[entity].values()].filter((row) => matches(row, conditions))
   const sorting = orders.length > 0 ? orders : [{ field: 'id', sign: 1 }]
@@ -84,13 +94,20 @@ function search(context: Context, entity: CrmEntity): Reply {
   const order = readOrder(body)
   if ('status' in order && 'json' in order) return order as unknown as Reply
   const filter = isRecord(body['filter']) ? body['filter'] : {}
-  const query = { filter, order: order as Record<string, unknown>, select: names(body['select']), limit: body['limit'], offset: body['offset'] }
+  const query = {
+    filter,
+    order: order as Record<string, unknown>,
+    select: names(body['select']),
+    limit: body['limit'],
+    offset: body['offset'],
+  }
   return list(context, entity, { ...query, autoWindow: body['autoWindow'] !== false })
 }
 
 function withRow(context: Context, entity: CrmEntity, use: (row: Row) => Reply): Reply {
   const id = Number(context.params['id'])
-  if (context.portal.forbidden.has(`${typeIds[entity]}:${id}`)) return fail(403, 'BITRIX_ACCESS_DENIED', `Access denied to ${entity} ${id}`)
+  if (context.portal.forbidden.has(`${typeIds[entity]}:${id}`))
+    return fail(403, 'BITRIX_ACCESS_DENIED', `Access denied to ${entity} ${id}`)
   const row = context.portal.entities[entity].get(id)
   return row ? use(row) : fail(404, 'ENTITY_NOT_FOUND', `There is no ${entity} ${context.params['id']}`)
 }
@@ -112,7 +129,14 @@ function create(context: Context, entity: CrmEntity): Reply {
   const given = isRecord(body['fields']) ? body['fields'] : body
   const at = new Date(context.now).toISOString()
   const id = portal.nextId()
-  const row: Row = { createdBy: 1, assignedById: 1, createdTime: at, updatedTime: at, ...writable(portal, entity, given), id }
+  const row: Row = {
+    createdBy: 1,
+    assignedById: 1,
+    createdTime: at,
+    updatedTime: at,
+    ...writable(portal, entity, given),
+    id,
+  }
   portal.entities[entity].set(id, row)
   context.effect('create', { entity, id, fields: given })
   return ok(show(portal, row), undefined, 201)
@@ -150,25 +174,62 @@ function routesOf(entity: CrmEntity): Route[] {
         const filter = nested(query, 'filter')
         const order = nested(query, 'order')
         const select = names(query.get('select') ?? '')
-        return list(context, entity, { filter, order, select, limit: query.get('limit') ?? undefined, offset: query.get('offset') ?? undefined })
+        return list(context, entity, {
+          filter,
+          order,
+          select,
+          limit: query.get('limit') ?? undefined,
+          offset: query.get('offset') ?? undefined,
+        })
       },
     },
-    { name: `${entity}.fields`, method: 'GET', path: `/${entity}/fields`, ...common, run: ({ portal }) => ok({ fields: describeFields(portal, entity) }) },
-    { name: `${entity}.search`, method: 'POST', path: `/${entity}/search`, ...common, run: (context) => search(context, entity) },
+    {
+      name: `${entity}.fields`,
+      method: 'GET',
+      path: `/${entity}/fields`,
+      ...common,
+      run: ({ portal }) => ok({ fields: describeFields(portal, entity) }),
+    },
+    {
+      name: `${entity}.search`,
+      method: 'POST',
+      path: `/${entity}/search`,
+      ...common,
+      run: (context) => search(context, entity),
+    },
     {
       name: `${entity}.get`,
       method: 'GET',
       path: `/${entity}/:id`,
       ...common,
-      run: (context) => withRow(context, entity, (row) => ok({ ...show(context.portal, row), ...included(context, row) })),
+      run: (context) =>
+        withRow(context, entity, (row) => ok({ ...show(context.portal, row), ...included(context, row) })),
     },
   ]
   if (entity === 'users') return reading
   return [
     ...reading,
-    { name: `${entity}.create`, method: 'POST', path: `/${entity}`, ...common, run: (context) => create(context, entity) },
-    { name: `${entity}.update`, method: 'PATCH', path: `/${entity}/:id`, ...common, run: (context) => update(context, entity) },
-    { name: `${entity}.delete`, method: 'DELETE', path: `/${entity}/:id`, ...common, run: (context) => remove(context, entity) },
+    {
+      name: `${entity}.create`,
+      method: 'POST',
+      path: `/${entity}`,
+      ...common,
+      run: (context) => create(context, entity),
+    },
+    {
+      name: `${entity}.update`,
+      method: 'PATCH',
+      path: `/${entity}/:id`,
+      ...common,
+      run: (context) => update(context, entity),
+    },
+    {
+      name: `${entity}.delete`,
+      method: 'DELETE',
+      path: `/${entity}/:id`,
+      ...common,
+      run: (context) => remove(context, entity),
+    },
   ]
 }
 

@@ -63,14 +63,21 @@ export function writable(portal: Portal, entity: CrmEntity, given: Record<string
   const declared = new Set((portal.userFields.get(entity) ?? []).map((field) => field.fieldName))
   const open = portal.switches.userFields === 'open'
   return Object.fromEntries(
-    Object.entries(given).filter(([name]) => (isUserField(name) ? open || declared.has(name) : fields.get(name)?.isReadOnly === false)),
+    Object.entries(given).filter(([name]) =>
+      isUserField(name) ? open || declared.has(name) : fields.get(name)?.isReadOnly === false,
+    ),
   )
 }
 
 export function describeFields(portal: Portal, entity: CrmEntity): Record<string, unknown> {
   const described: Record<string, unknown> = {}
   for (const [name, field] of fieldsOf(entity)) {
-    described[shownName(portal, name)] = { type: field.type, isRequired: false, isReadOnly: field.isReadOnly, title: name }
+    described[shownName(portal, name)] = {
+      type: field.type,
+      isRequired: false,
+      isReadOnly: field.isReadOnly,
+      title: name,
+    }
   }
   for (const { fieldName, userTypeId, label } of portal.userFields.get(entity) ?? []) {
     described[fieldName] = { type: userTypeId, isRequired: false, isReadOnly: false, title: label }

@@ -16,9 +16,11 @@ export const entityTypeIds: Record<string, number> = {
 /** Bitrix24 pages timeline entries by ten. */
 const pageSize = 10
 
-/** The owner's type and id as this portal's switch reads them, or the refusal. */
-function readOwner(context: Context, source: Record<string, unknown>): { typeId: number; id: number } | Reply {
-  const accepted = context.portal.switches.timelineEntity
+/** The owner's type and id under the names that are accepted, or the refusal. */
+function readOwner(
+  source: Record<string, unknown>,
+  accepted: 'both' | 'entityType' | 'entityTypeId',
+): { typeId: number; id: number } | Reply {
   const byName = accepted === 'entityTypeId' ? undefined : source['entityType']
   const byNumber = accepted === 'entityType' ? undefined : source['entityTypeId']
   // A strict upstream also refuses the field that it does not know, and names it.
@@ -65,7 +67,7 @@ export function entryRow(entry: TimelineEntry): Record<string, unknown> {
 function create(context: Context): Reply {
   const { portal, body } = context
   if (!isRecord(body)) return fail(400, 'INVALID_PARAMS', 'a JSON object is required')
-  const owner = readOwner(context, body)
+  const owner = readOwner(body, portal.switches.timelineEntity)
   if ('status' in owner) return owner
   for (const field of ['title', 'text']) {
     const value = body[field]
@@ -95,7 +97,8 @@ function create(context: Context): Reply {
 }
 
 function list(context: Context): Reply {
-  const owner = readOwner(context, Object.fromEntries(context.query))
+  // Lists take the names of the underlying method in every variant; only the creating body is disputed.
+  const owner = readOwner(Object.fromEntries(context.query), 'both')
   if ('status' in owner) return owner
   const refusal = refuseEntity(context, owner.typeId, owner.id)
   if (refusal) return refusal

@@ -17,12 +17,14 @@ function create(context: Context): Reply {
   if (!entity) return fail(404, 'NOT_FOUND', `User fields are not supported for ${context.params['entity']}`)
   if (!isRecord(body)) return fail(400, 'INVALID_PARAMS', 'a JSON object is required')
   const userTypeId = String(body['userTypeId'] ?? '')
-  if (!typeNames.includes(userTypeId)) return fail(400, 'INVALID_PARAMS', `userTypeId must be one of ${typeNames.join(', ')}`)
+  if (!typeNames.includes(userTypeId))
+    return fail(400, 'INVALID_PARAMS', `userTypeId must be one of ${typeNames.join(', ')}`)
   const short = String(body['fieldName'] ?? '')
   if (!/^[A-Z0-9_]{1,50}$/.test(short)) return fail(400, 'INVALID_PARAMS', 'fieldName must be A-Z, 0-9 and _')
   const fieldName = short.startsWith('UF_CRM_') ? short : `UF_CRM_${short}`
   const known = portal.userFields.get(entity) ?? []
-  if (known.some((field) => field.fieldName === fieldName)) return fail(409, 'ALREADY_EXISTS', `${fieldName} is there already`)
+  if (known.some((field) => field.fieldName === fieldName))
+    return fail(409, 'ALREADY_EXISTS', `${fieldName} is there already`)
   const field = { id: portal.nextId(), fieldName, userTypeId, label: String(body['label'] ?? short) }
   portal.userFields.set(entity, [...known, field])
   context.effect('userfield', { entity, ...field })
