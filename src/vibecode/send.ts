@@ -52,6 +52,8 @@ export async function send(
   })
   const answered = guarded.request({ ...request })
   const given = await Promise.race([answered, givenUp(request.signal, answered)])
+  // A body that is dropped half-way emits an error; who reads it still gets it, and nobody else must fall over it.
+  given.body.on('error', () => undefined)
   return { status: given.statusCode, headers: given.headers, body: given.body }
 }
 
