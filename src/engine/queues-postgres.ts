@@ -9,7 +9,7 @@ import {
   Worker,
 } from 'bullmq'
 import pg from 'pg'
-import type { PglitePool } from '../db/pglite-pool.ts'
+import { PglitePool } from '../db/pglite-pool.ts'
 import { UsageError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import {
@@ -28,16 +28,18 @@ type StorePool = PgPool & Pick<EventEmitter, 'setMaxListeners'>
 const maxConnections = 24
 
 /** BullMQ's tables in schema `bullmq`, on a server or on PGlite. They hold nothing that the step rows do not: they may be dropped at any time. */
-export async function openPostgresStore(
-  options: { log: Log; timings: QueueTimings } & (
-    | { kind: 'postgres'; pool: pg.Pool }
-    | { kind: 'pglite'; pool: PglitePool }
-  ),
-): Promise<QueueStore> {
+export async function openPostgresStore(options: {
+  readonly kind: 'postgres' | 'pglite'
+  readonly pool: pg.Pool | PglitePool
+  readonly log: Log
+  readonly timings: QueueTimings
+}): Promise<QueueStore> {
   const { kind, log, timings } = options
   const complain = createErrorLog(log, timings.logEveryMs)
+  const onPglite = options.pool instanceof PglitePool
+  if (onPglite !== (kind === 'pglite')) throw new Error(`a queue of kind ${kind} was given a pool of the other kind`)
   const pool: StorePool =
-    options.kind === 'pglite' ? options.pool.withSearchPath('bullmq') : poolBeside(options.pool, timings)
+    options.pool instanceof PglitePool ? options.pool.withSearchPath('bullmq') : poolBeside(options.pool, timings)
   // Each queue and worker adds a listener of its own.
   pool.setMaxListeners(0)
   pool.on('error', (error: Error) => complain('postgres', error))

@@ -51,8 +51,11 @@ export type QueuesOptions =
       readonly redisUrl: string /** Before every key; `callsift` by default. */
       readonly prefix?: string
     })
-  | (CommonOptions & { readonly kind: 'postgres'; readonly pool: Pool })
-  | (CommonOptions & { readonly kind: 'pglite'; readonly pool: PglitePool })
+  | (CommonOptions & {
+      readonly kind: 'postgres' | 'pglite'
+      /** The record's pool. On PGlite it must be the adapter's; on a server the queue opens a pool of its own beside it. */
+      readonly pool: Pool | PglitePool
+    })
 
 /** So many jobs go in one call: on PGlite a larger statement would hold the event loop for longer than 50 ms. */
 const maxBatch = 100

@@ -42,6 +42,10 @@ export async function startContainer(plan: ContainerPlan): Promise<StoreServer |
     async kill() {
       await raw.kill({ signal: 'SIGKILL' })
     },
+    async pause() {
+      await raw.pause()
+      return async () => void (await raw.unpause())
+    },
     async restart() {
       await raw.start()
       await answering()

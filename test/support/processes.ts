@@ -11,6 +11,8 @@ export interface StoreServer {
   readonly origin: string
   /** kill -9, then waits until it is dead; absent where the server is not ours to kill. */
   readonly kill?: () => Promise<void>
+  /** Makes it silent while its connections stay open (a black hole); the answer undoes it. */
+  readonly pause?: () => Promise<() => Promise<void>>
   /** Starts it again on the same port with the same data, and waits until it answers. */
   readonly restart?: () => Promise<void>
   stop(): Promise<void>

@@ -60,6 +60,10 @@ export async function startRedis(options: { own?: boolean } = {}): Promise<Store
     origin: binary,
     kill,
     restart: start,
+    async pause() {
+      running.child.kill('SIGSTOP')
+      return async () => void running.child.kill('SIGCONT')
+    },
     async stop() {
       await kill()
       folder.remove()
@@ -78,6 +82,11 @@ export async function forgetPrefix(url: string, prefix: string): Promise<void> {
     const keys = await redis.keys(`${prefix}:*`)
     if (keys.length > 0) await redis.del(...keys)
   })
+}
+
+/** Changes a setting of a running Redis of the test's own. */
+export async function configureRedis(url: string, setting: string, value: string): Promise<void> {
+  await withRedis(url, (redis) => redis.config('SET', setting, value))
 }
 
 async function ping(url: string): Promise<void> {
