@@ -67,15 +67,28 @@ export function createCrm(requester: Requester, durations: ClientDurations): Crm
       return readShape(bindingsResponse, answer, `GET ${route}`).data
     },
     async findOpenDeals(owner, { limit = 10 } = {}) {
+      // Asked for more than wanted, so that dropping what was not asked for leaves something.
+      const asked = Math.max(limit, 10)
       const route = '/v1/deals/search'
-      const json = { filter: { ...owner, closed: 'N' }, order: { id: 'desc' }, limit }
+      const json = { filter: { ...owner, closed: 'N' }, order: { id: 'desc' }, limit: asked }
       const spec = { method: 'POST', path: '/deals/search', route, json, plan, repeatable: true, deadlineMs } as const
       const { data } = readShape(entitiesResponse, await requester.json(spec), `POST ${route}`)
       // Order and filter are asked for but not promised: an upstream that ignores them must not choose the wrong deal.
-      const open = data.filter((deal) => deal.closed !== true && String(deal.closed ?? 'N').toUpperCase() !== 'Y')
-      return open.sort((one, other) => other.id - one.id)
+      return data
+        .filter((deal) => isOpen(deal) && belongsTo(deal, owner))
+        .sort((one, other) => other.id - one.id)
+        .slice(0, limit)
     },
     getDeal: (id) => getEntity(2, id),
     getEntity,
   }
+}
+
+function isOpen(deal: CrmEntity): boolean {
+  return deal.closed !== true && String(deal.closed ?? 'N').toUpperCase() !== 'Y'
+}
+
+/** A deal that names no owner is taken at the filter's word. */
+function belongsTo(deal: CrmEntity, owner: Record<string, number>): boolean {
+  return Object.entries(owner).every(([field, id]) => typeof deal[field] !== 'number' || deal[field] === id)
 }

@@ -61,7 +61,7 @@ export function createTimeline(
           const written = readShape(timelineEntryResponse, answer, `POST ${route}`).data
           return { ...written, requestId: answer.requestId ?? null }
         } catch (error) {
-          const other = otherChoice(error)
+          const other = otherChoice(error, choice)
           if (other === undefined || tried.has(other)) throw error
           choice = other
         }
@@ -112,11 +112,15 @@ function entryBody(
   }
 }
 
-/** A 400 is a definite refusal, so a second POST is safe: the field it names first is the one it does not want. */
-function otherChoice(error: unknown): FieldChoice | undefined {
+/**
+ * A 400 is a definite refusal, so a second POST is safe. Of two fields sent, the one it names first is the one it does
+ * not want; where one was sent alone, being named means that the other is wanted.
+ */
+function otherChoice(error: unknown, sent: FieldChoice): FieldChoice | undefined {
   const failure = failureOf(error)
   if (failure?.httpStatus !== 400) return undefined
   const named = /\bentityType(Id)?\b/.exec(`${failure.message} ${failure.hint}`)
   if (named === null) return undefined
-  return named[1] === undefined ? 'entityTypeId' : 'entityType'
+  const unwanted = sent === 'both' ? named[0] : sent
+  return unwanted === 'entityType' ? 'entityTypeId' : 'entityType'
 }

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Blocked, Later } from '../../src/errors.ts'
 import type { Vibecode } from '../../src/vibecode/client.ts'
+import { createConnections } from '../../src/vibecode/connections.ts'
 import { failureOf, isInDoubt } from '../../src/vibecode/failure-error.ts'
 import { recordingGuard, shortDurations } from '../fixtures/vibecode/guard.ts'
 import { sendJson, startUpstream, type Upstream } from '../fixtures/vibecode/upstream.ts'
@@ -215,6 +216,27 @@ it('keeps to the deadline when the host takes connections and says nothing, and 
   expect(refused).toMatchObject({ name: 'Retry', class: 'network' })
   expect(isInDoubt(refused)).toBe(false)
   expectReturned(gate)
+})
+
+it('gives up a request that still waits for a connection, without asking for freshness or sending it later', async () => {
+  const gate = recordingGuard()
+  const connections = createConnections({ baseUrl: upstream.baseUrl, maxConnections: 1 })
+  const waiting = client(gate, { connections, durations: { ...shortDurations, requestMs: 50 } })
+  let release: () => void = () => undefined
+  upstream.answer((_request, response) => {
+    release = () => response.end('abc')
+  })
+  const file = waiting.files.open(3)
+  await vi.waitFor(() => expect(upstream.started()).toBe(1))
+  const error = await caught(waiting.me())
+  expect(error).toMatchObject({ name: 'Retry', class: 'timeout' })
+  expect(isInDoubt(error)).toBe(false)
+  release()
+  expect(await text((await file).stream)).toBe('abc')
+  await vi.waitFor(() => expectReturned(gate))
+  await connections.close()
+  expect(upstream.started()).toBe(1)
+  expect(gate.asserted()).toBe(1)
 })
 
 it('breaks off for the caller, hands the permit back, and does not repeat', async () => {

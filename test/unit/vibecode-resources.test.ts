@@ -65,9 +65,14 @@ describe('timeline', () => {
     upstream.answerWith([400, invalid('entityType is not allowed')], [201, written])
     await vibecode.timeline.create(entry)
     expect(traits.timelineFields).toBe('entityTypeId')
+    upstream.answerWith([400, invalid('entityType is required')])
+    expect(await caught(vibecode.timeline.create(entry))).toMatchObject({ name: 'Permanent' })
+    expect(body(2)).toMatchObject({ entityTypeId: 2 })
+    expect(body(3)).toEqual({ entityType: 'deal', entityId: 1234, title: 't', text: 'x' })
+    expect(upstream.requests).toHaveLength(4)
   })
 
-  it('never sends twice after anything else than a refused field, and never a third way round', async () => {
+  it('never sends twice after anything else than a refused field, and each way round at most once', async () => {
     upstream.answerWith([400, invalid('title is required')])
     expect(await caught(vibecode.timeline.create(entry))).toMatchObject({ name: 'Permanent', class: 'invalid_request' })
     expect(upstream.requests).toHaveLength(1)
@@ -76,7 +81,7 @@ describe('timeline', () => {
     expect(upstream.requests).toHaveLength(2)
     upstream.answerWith([400, invalid('neither entityType nor that')])
     expect(await caught(vibecode.timeline.create(entry))).toMatchObject({ name: 'Permanent' })
-    expect(upstream.requests).toHaveLength(4)
+    expect(upstream.requests).toHaveLength(5)
   })
 
   it('refuses other types before anything is sent', async () => {
@@ -186,6 +191,23 @@ describe('telephony', () => {
       offset: '1',
     })
   })
+
+  it('takes no row that was not asked for where the filter is ignored', async () => {
+    const rows = [
+      row,
+      { ...row, ID: '56', CALL_ID: 'other', CRM_ACTIVITY_ID: '1', CALL_START_DATE: '2026-03-01T00:00:00Z' },
+    ]
+    upstream.answerWith([200, { success: true, data: rows, meta: { total: 2 } }])
+    const ids = async (query: Parameters<typeof vibecode.telephony.listCalls>[0]) =>
+      (await vibecode.telephony.listCalls(query)).calls.map((call) => call.id)
+    expect(await ids({ callId: 'other' })).toEqual([56])
+    expect(await ids({ activityId: 7953 })).toEqual([55])
+    expect(await ids({ since: new Date('2026-03-10T00:00:00Z') })).toEqual([55])
+    expect(await ids({ since: new Date('2026-01-01T00:00:00Z'), afterId: 55 })).toEqual([56])
+    expect(await ids({ since: new Date('2026-01-01T00:00:00Z'), before: new Date('2026-03-02T00:00:00Z') })).toEqual([
+      56,
+    ])
+  })
 })
 
 describe('crm', () => {
@@ -240,9 +262,19 @@ describe('crm', () => {
   it('finds open deals newest first, even where order and filter are ignored', async () => {
     upstream.answerWith([
       200,
-      { success: true, data: [{ id: 3 }, { id: '8', closed: 'N' }, { id: 9, closed: 'Y' }, { id: 10, closed: true }] },
+      {
+        success: true,
+        data: [
+          { id: 3 },
+          { id: '8', closed: 'N' },
+          { id: 9, closed: 'Y' },
+          { id: 10, closed: true },
+          { id: 11, contactId: '5' },
+          { id: 2, contactId: 4 },
+        ],
+      },
     ])
-    expect((await vibecode.crm.findOpenDeals({ contactId: 4 })).map((deal) => deal.id)).toEqual([8, 3])
+    expect((await vibecode.crm.findOpenDeals({ contactId: 4 })).map((deal) => deal.id)).toEqual([8, 3, 2])
     expect(upstream.requests[0]).toMatchObject({ method: 'POST', url: '/v1/deals/search' })
     expect(body(0)).toEqual({ filter: { contactId: 4, closed: 'N' }, order: { id: 'desc' }, limit: 10 })
   })
