@@ -35,7 +35,7 @@ export interface StepDefinition<Context, Name extends string = string, In extend
   /** Of everything that stands before the step (run input under `run`, outputs by step name, the fan's `item`), what it sees. */
   readonly input: In
   readonly output: Out
-  run(context: Context, input: z.output<In>): Promise<z.input<Out> | Page>
+  run(context: Context, input: z.output<In>): Promise<NoInfer<z.input<Out>> | Page>
 }
 
 /** Why a run is over before its last step (`no_speech`), or null to go on. */
@@ -55,6 +55,7 @@ export interface Workflow<Context> {
 }
 
 type Seen = Record<string, unknown>
+type ItemOf<In extends z.ZodType> = z.input<In> extends { item: infer Item } ? Item : never
 
 /** A workflow under construction; `Before` is the type of all that the next step may see. */
 export interface WorkflowBuilder<Context, Before extends Seen> extends Workflow<Context> {
@@ -62,9 +63,10 @@ export interface WorkflowBuilder<Context, Before extends Seen> extends Workflow<
     step: StepDefinition<Context, Name, In, Out> & (Before extends z.input<In> ? unknown : { readonly input: never }),
     rules?: { readonly endsWhen?: EndRule<z.output<Out>> },
   ): WorkflowBuilder<Context, Before & Record<Name, z.output<Out>>>
-  each<Name extends string, In extends z.ZodType, Out extends z.ZodType, Item>(
-    step: StepDefinition<Context, Name, In, Out> & (Before & { item: Item } extends z.input<In> ? unknown : { readonly input: never }),
-    items: (before: Before) => readonly Item[],
+  each<Name extends string, In extends z.ZodType, Out extends z.ZodType>(
+    step: StepDefinition<Context, Name, In, Out> &
+      (Before & { item: ItemOf<In> } extends z.input<In> ? unknown : { readonly input: never }),
+    items: (before: Before) => readonly ItemOf<In>[],
   ): WorkflowBuilder<Context, Before & Record<Name, z.output<Out>[]>>
 }
 

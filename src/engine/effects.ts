@@ -13,8 +13,8 @@ export interface Write {
   readonly target: unknown
   /** Sends once, and only while `notAfter` (on performance.now()'s clock, ms) has not passed. Returns the upstream's id. */
   send(notAfter: number): Promise<string>
-  /** Looks for the marker in what the upstream holds since `sentAt`; null = not there (yet). */
-  readBack(sentAt: Date): Promise<string | null>
+  /** Looks for the marker where an earlier attempt wrote to (`target`, as stored then), since `sentAt`; null = not there (yet). */
+  readBack(sentAt: Date, target: unknown): Promise<string | null>
 }
 
 export interface Written {
@@ -28,6 +28,7 @@ interface EffectRow {
   external_id: string | null
   sent_at: Date | null
   age_ms: number | null
+  target: unknown
 }
 
 /** The bytes must have left this soon after the intent was stamped, so that the read-back's patience holds. */
@@ -50,7 +51,7 @@ export async function writeOnce(
   const effect = await readEffect(db, write.key)
   if (effect.state === 'written') return { externalId: effect.external_id ?? '', how: 'kept' }
   if (effect.state === 'sent' && effect.sent_at !== null) {
-    const found = await lookBack(write, effect.sent_at)
+    const found = await lookBack(write, effect.sent_at, effect.target)
     if (found !== null) return await settle(db, write.key, found, 'found')
     const leftMs = limits.doubtWaitMs - (effect.age_ms ?? 0)
     if (leftMs > 0) throw stillInDoubt(leftMs, write)
@@ -64,14 +65,14 @@ export async function writeOnce(
         where key = ${write.key} and state = 'sent' and sent_at = ${sentAt}`.execute(db)
       throw error
     }
-    const found = await lookBack(write, sentAt)
+    const found = await lookBack(write, sentAt, write.target)
     if (found !== null) return await settle(db, write.key, found, 'found')
     throw stillInDoubt(limits.doubtWaitMs, write, error)
   }
 }
 
 async function readEffect(db: Database, key: string): Promise<EffectRow> {
-  const rows = await sql<EffectRow>`select state, external_id, sent_at,
+  const rows = await sql<EffectRow>`select state, external_id, sent_at, target,
       extract(epoch from clock_timestamp() - sent_at)::float8 * 1000 as age_ms
     from callsift.effects where key = ${key}`.execute(db)
   const row = rows.rows[0]
@@ -105,9 +106,9 @@ async function settle(db: Database, key: string, externalId: string, how: 'writt
 }
 
 /** A look that fails for a passing reason says nothing about the write: look again soon, and spend no attempt on it. */
-async function lookBack(write: Write, sentAt: Date): Promise<string | null> {
+async function lookBack(write: Write, sentAt: Date, target: unknown): Promise<string | null> {
   try {
-    return await write.readBack(sentAt)
+    return await write.readBack(sentAt, target)
   } catch (error) {
     if (!(error instanceof Retry)) throw error
     throw new Later(5_000, 'write_in_doubt', {

@@ -30,8 +30,8 @@ export interface EngineOptions<Context> {
   readonly log: Log
   readonly version: string
   readonly random: () => number
-  /** The only way in which a step touches the world. */
-  openContext(attempt: Attempt): Promise<Context>
+  /** The only way in which a step touches the world; made for one attempt and taken down after it. */
+  withContext<Value>(attempt: Attempt, use: (context: Context) => Promise<Value>): Promise<Value>
 }
 
 export interface Engine<Context> {
@@ -106,7 +106,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
         registry,
         claim,
         signal: controller.signal,
-        openContext: options.openContext,
+        withContext: options.withContext,
         noteRequest: (id) => (requestId = id),
         stopping: () => stopping,
       })

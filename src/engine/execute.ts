@@ -13,7 +13,7 @@ export async function executeStep<Context>(options: {
   registry: Registry<Context>
   claim: Claim
   signal: AbortSignal
-  openContext: (attempt: Attempt) => Promise<Context>
+  withContext: <Value>(attempt: Attempt, use: (context: Context) => Promise<Value>) => Promise<Value>
   noteRequest: (requestId: string) => void
   stopping: () => boolean
 }): Promise<Outcome> {
@@ -27,7 +27,7 @@ export async function executeStep<Context>(options: {
       input: claim.runInput,
     })
     const input = placed.step.input.parse(placed.each ? { ...seen, item: claim.item } : seen)
-    const context = await options.openContext({
+    const attempt: Attempt = {
       claim,
       runId: claim.runId,
       runKey: claim.runKey,
@@ -45,8 +45,8 @@ export async function executeStep<Context>(options: {
       cursor: claim.cursor,
       signal,
       noteRequest: options.noteRequest,
-    })
-    const returned = await placed.step.run(context, input)
+    }
+    const returned = await options.withContext(attempt, (context) => placed.step.run(context, input))
     return valueOutcome(readOutput(placed.step, returned), inputHash(placed.step.name, input))
   } catch (error) {
     // What broke because we stopped it says nothing about the step.

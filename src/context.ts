@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import type { CallContext } from '../workers/call-context.ts'
+import { registry } from '../workers/index.ts'
+import { probeGates } from '../workers/probe-gates.ts'
+import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
+import { createUpstreams } from '../workers/upstreams.ts'
+import { createWithContext } from '../workers/with-context.ts'
+import { createRecordingCache, removeLeftovers } from './audio/temp.ts'
+import type { Config } from './config.ts'
+import { type Connection, type Database, openDatabase } from './db/connect.ts'
+import { migrate } from './db/migrate.ts'
+import type { PglitePool } from './db/pglite-pool.ts'
+import type { Portal } from './db/portals.ts'
+import { createEngine, type Engine } from './engine/engine.ts'
+import { createGates, type Gates } from './engine/gates.ts'
+import { createQueues, type Queues } from './engine/queues.ts'
+import type { Registry } from './engine/registry.ts'
+import { createSlots } from './engine/slots.ts'
+import { acceptCalls } from './intake/accept-calls.ts'
+import { type Batcher, createBatcher } from './intake/batcher.ts'
+import type { Log } from './log.ts'
+import { repeat } from './repeat.ts'
+import { createSealer, readSecretKey, type Sealer } from './seal.ts'
+import { programVersion } from './version.ts'
+import type { Vibecode } from './vibecode/client.ts'
+
+/** Everything a running program is made of, built once and handed down. */
+export interface App {
+  readonly config: Config
+  readonly log: Log
+  readonly version: string
+  readonly connection: Connection
+  readonly db: Database
+  readonly queues: Queues
+  readonly sealer: Sealer
+  readonly registry: Registry<CallContext>
+  readonly engine: Engine<CallContext>
+  readonly gates: Gates
+  /** Takes calls in, many to a transaction. */
+  readonly intake: Batcher
+  /** A client outside any step (doctor, reconcile, `portal check`); it passes the same gates and slots. */
+  clientFor(portal: Portal): Vibecode
+  /** One round of reconcile over the portals that are due (`force`: due or not). */
+  reconcile(options?: { force?: boolean; portalId?: string }): Promise<ReconcileReport>
+  /** Dispatching, sweeping, probing and reconciling begin; workers are `engine.work`'s. */
+  start(): Promise<void>
+  close(options?: { drainMs?: number }): Promise<void>
+}
+
+const recordingCacheBytes = 256 * 1024 * 1024
+
+async function openQueues(config: Config, connection: Connection, log: Log): Promise<Queues> {
+  const { redisUrl } = config.secrets
+  if (redisUrl !== undefined) return await createQueues({ redisUrl, log })
+  if (connection.kind === 'postgres') return await createQueues({ kind: 'postgres', pool: connection.pool, log })
+  return await createQueues({ kind: 'pglite', pool: connection.pool as unknown as PglitePool, log })
+}
+
+/** Opens the record, brings its schema up, and builds the program on it. Nothing runs until `start`. */
+export async function openApp(config: Config, log: Log): Promise<App> {
+  const { databaseUrl } = config.secrets
+  const connection = await openDatabase(databaseUrl === undefined ? { dataDir: config.dataDir } : { databaseUrl }, log)
+  const { db } = connection
+  await migrate(db)
+  const queues = await openQueues(config, connection, log)
+  const sealer = createSealer(await readSecretKey(config.secrets.secretKey, config.dataDir))
+  const gates = createGates(connection.looseDb, { perMinute: config.ratePerMinute, perSecond: config.ratePerSecond })
+  const slots = createSlots(connection.looseDb, wait)
+  const tempRoot = join(config.dataDir, 'temp')
+  await removeLeftovers(tempRoot)
+  const recordings = createRecordingCache({ root: tempRoot, maxBytes: recordingCacheBytes })
+  const upstreams = createUpstreams({
+    config,
+    db: connection.looseDb,
+    gates,
+    slots,
+    sealer,
+    log,
+    random: Math.random,
+    onClosed: (forMs) => engine.kickIn(forMs),
+  })
+  const engine: Engine<CallContext> = createEngine<CallContext>({
+    db,
+    queues,
+    registry,
+    timings: config.timings,
+    windows: { crm: 4, portal: 4, ai: config.aiConcurrency * 2, none: config.concurrency * 2 },
+    log,
+    version: programVersion,
+    random: Math.random,
+    withContext: createWithContext({ config, db, log, registry, upstreams, recordings, tempRoot }),
+  })
+  const intake = createBatcher(async (calls) => {
+    const accepted = await acceptCalls(db, registry, calls)
+    engine.kick()
+    return accepted
+  })
+  const clientFor = (portal: Portal) => upstreams.bind(portal, { claim: null, workerId: engine.workerId() ?? 'outside' }).vibecode
+  const reconcile: App['reconcile'] = (options = {}) =>
+    reconcilePortals({ db, config, log, clientFor, accept: intake.accept }, options)
+  const services: { stop(): Promise<void> }[] = []
+  return {
+    config,
+    log,
+    version: programVersion,
+    connection,
+    db,
+    queues,
+    sealer,
+    registry,
+    engine,
+    gates,
+    intake,
+    clientFor,
+    reconcile,
+    start: async () => {
+      await engine.start()
+      const { gateProbeMs, reconcileMs } = config.timings
+      services.push(
+        repeat('probing closed gates', Math.min(gateProbeMs / 4, 15_000), log, async () => {
+          await probeGates({ db, gates, upstreams, everyMs: gateProbeMs, log, kick: engine.kick })
+        }),
+        repeat('reconcile', Math.min(reconcileMs / 4, 30_000), log, async () => {
+          await reconcile()
+        }),
+      )
+    },
+    close: async ({ drainMs = config.drainMs } = {}) => {
+      await intake.drain()
+      await Promise.all(services.map((service) => service.stop()))
+      await engine.close(drainMs)
+      await upstreams.close()
+      await connection.close()
+    },
+  }
+}
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    }, { once: true })
+  })
+}

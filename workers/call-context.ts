@@ -1,0 +1,26 @@
+import type { RecordingCache } from '../src/audio/temp.ts'
+import type { Config } from '../src/config.ts'
+import type { Database } from '../src/db/connect.ts'
+import type { Portal } from '../src/db/portals.ts'
+import type { Write, Written } from '../src/engine/effects.ts'
+import type { Attempt } from '../src/engine/engine.ts'
+import type { Log } from '../src/log.ts'
+import type { Vibecode } from '../src/vibecode/client.ts'
+
+/** What a step may touch of the world: nothing but this. */
+export interface CallContext extends Attempt {
+  readonly config: Config
+  readonly log: Log
+  readonly db: Database
+  readonly portal: Portal
+  /** Behind this attempt's guard: gates, slots and the fence are checked for each request. */
+  readonly vibecode: Vibecode
+  readonly recordings: RecordingCache
+  /** A folder of this attempt's own, removed when it ends. */
+  tempDir(): Promise<string>
+  /** Holds the portal's slot for bytes while `work` runs. */
+  withBytesSlot<Value>(work: () => Promise<Value>): Promise<Value>
+  /** Begins a new generation from the step: what this attempt stands on has changed. Never returns. */
+  restartFrom(stepName: string, why: string): Promise<never>
+  writeOnce(write: Write): Promise<Written>
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { CallInput } from '../call-input.ts'
+import { defaultRubric, judgePrompt } from '../judge-prompt.ts'
+import { step } from '../step.ts'
+
+const maxReason = 2_000
+
+const Verdict = z.object({
+  quality: z.enum(['high', 'medium', 'low']),
+  score: z.number().int().min(0).max(100),
+  reason: z.string().trim().min(1),
+})
+type Verdict = z.output<typeof Verdict>
+
+/** Judges the lead from the transcript. What leaves the model is one word, one number and one text; nothing else of it is used. */
+export const classifyLead = step({
+  name: 'classifyLead',
+  queue: 'classify',
+  family: 'ai',
+  input: z.object({ run: CallInput, transcribePart: z.array(z.object({ text: z.string() })) }),
+  output: z.object({
+    ended: z.enum(['no_speech']).nullable(),
+    quality: Verdict.shape.quality.nullable(),
+    score: z.number().nullable(),
+    reason: z.string().nullable(),
+    /** Why a person should look before trusting the verdict; empty = nothing doubtful was found. */
+    doubts: z.array(z.string()),
+    model: z.string().nullable(),
+    usage: z.object({ promptTokens: z.number(), completionTokens: z.number() }),
+  }),
+  async run(context, { run, transcribePart }) {
+    await context.recordings.drop(context.runId)
+    const transcript = transcribePart.map((part) => part.text).join('\n').trim()
+    if (transcript === '') return { ...unheard, ended: 'no_speech' as const }
+    const { settings } = context.portal
+    const prompt = judgePrompt({ rubric: settings.prompt ?? defaultRubric, transcript, seed: `${context.portalId} ${run.callId}` })
+    const { value, model, usage } = await context.vibecode.chat.askJson({
+      ...prompt,
+      model: settings.chatModel ?? context.config.chatModel,
+      schema: askOnceMoreWhenOutOfBand(),
+    })
+    return { ended: null, ...value, reason: tidyReason(value.reason), doubts: findDoubts(value, transcript), model, usage }
+  },
+})
+
+const unheard = { quality: null, score: null, reason: null, doubts: [], model: null, usage: { promptTokens: 0, completionTokens: 0 } }
+
+function inBand({ quality, score }: Verdict): boolean {
+  return quality === (score >= 67 ? 'high' : score >= 34 ? 'medium' : 'low')
+}
+
+/** A word and a number that contradict each other are asked for once more; if they still do, the verdict is a doubtful one. */
+function askOnceMoreWhenOutOfBand(): z.ZodType<Verdict> {
+  let asked = false
+  return Verdict.superRefine((verdict, issues) => {
+    if (asked || inBand(verdict)) return
+    asked = true
+    issues.addIssue({
+      code: 'custom',
+      path: ['score'],
+      message: `quality ${verdict.quality} and score ${verdict.score} contradict each other (high 67-100, medium 34-66, low 0-33)`,
+    })
+  })
+}
+
+function findDoubts(verdict: Verdict, transcript: string): string[] {
+  const doubts: string[] = []
+  if (!inBand(verdict)) doubts.push('quality and score contradict each other')
+  const words = transcript.split(/\s+/).length
+  if (verdict.score >= 95 && words < 40) doubts.push(`a score of ${verdict.score} from ${words} words`)
+  return doubts
+}
+
+/** The text goes into a CRM card: no markup, no links, no control characters, bounded. */
+function tidyReason(reason: string): string {
+  const plain = reason
+    .replace(/\[\/?[a-z*]+(?:=[^\]]*)?\]/gi, '')
+    .replace(/<\/?[a-z][^>]*>/gi, '')
+    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return plain.length > maxReason ? `${plain.slice(0, maxReason - 1)}…` : plain
+}

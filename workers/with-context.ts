@@ -1,0 +1,72 @@
+import { type RecordingCache, withTempDir } from '../src/audio/temp.ts'
+import type { Config } from '../src/config.ts'
+import type { Database } from '../src/db/connect.ts'
+import { findPortal } from '../src/db/portals.ts'
+import { writeOnce } from '../src/engine/effects.ts'
+import type { Attempt } from '../src/engine/engine.ts'
+import type { Registry } from '../src/engine/registry.ts'
+import { rerunFrom } from '../src/engine/rerun.ts'
+import { Later, Permanent } from '../src/errors.ts'
+import type { Log } from '../src/log.ts'
+import type { CallContext } from './call-context.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** Makes the context of one attempt: the portal as it is set up now, its client behind the attempt's guard, a folder of its own. */
+export function createWithContext(deps: {
+  config: Config
+  db: Database
+  log: Log
+  registry: Registry<CallContext>
+  upstreams: Upstreams
+  recordings: RecordingCache
+  tempRoot: string
+}) {
+  return async <Value>(attempt: Attempt, use: (context: CallContext) => Promise<Value>): Promise<Value> => {
+    const { config, db, recordings } = deps
+    const portal = await findPortal(db, attempt.portalId)
+    if (portal === null) {
+      throw new Permanent('portal_removed', {
+        message: `Portal ${attempt.portalId} is not set up any more.`,
+        hint: 'Add it again (callsift portal add), then retry.',
+        policy: 'fix',
+      })
+    }
+    const log = deps.log.child({ runId: attempt.runId, step: attempt.stepName, portal: portal.id })
+    const { vibecode, guard } = deps.upstreams.bind(portal, {
+      claim: attempt.claim,
+      workerId: attempt.workerId,
+      signal: attempt.signal,
+      noteRequest: attempt.noteRequest,
+    })
+    return await withTempDir(deps.tempRoot, (folder) =>
+      use({
+        ...attempt,
+        config,
+        log,
+        db,
+        portal,
+        vibecode,
+        recordings,
+        tempDir: async () => folder,
+        withBytesSlot: guard.withBytesSlot,
+        restartFrom: async (stepName, why) => {
+          const { generation } = await rerunFrom(db, deps.registry, attempt.runId, stepName)
+          log.info({ generation, from: stepName, why }, 'began a new generation')
+          throw new Later(0, 'restarted', { message: `Began anew from ${stepName}: ${why}.` })
+        },
+        writeOnce: async (write) => {
+          const send = async (notAfter: number) => {
+            guard.limit(notAfter)
+            try {
+              return await write.send(notAfter)
+            } finally {
+              guard.limit(null)
+            }
+          }
+          return await writeOnce(db, attempt.claim, { ...write, send }, config.timings)
+        },
+      }),
+    )
+  }
+}
+
