@@ -17,7 +17,7 @@ export const faultKinds = [
 export type FaultKind = (typeof faultKinds)[number]
 
 export interface FaultSpec {
-  /** A route's name (letters, dots and dashes; see GET /__sandbox/routes), else a regular expression over `METHOD /path`. */
+  /** A route's name (letters, dots and dashes; see GET /__sandbox/routes), else a regular expression over `METHOD /v1/path`. */
   readonly route: string
   readonly portal?: string
   readonly kind: FaultKind
