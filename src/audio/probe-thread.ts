@@ -8,6 +8,12 @@ const MAX_HEAP_MB = 256
 /** More threads than cores would only make each other late, and http with them. */
 const MAX_THREADS = Math.max(1, availableParallelism() - 1)
 
+/** A damaged container can send a demuxer into a loop that never looks at a clock, so the thread is watched from outside. */
+const WATCH_EVERY_MS = 250
+/** A busy thread's time includes waiting for a core, so it gets more than the CPU limit, which the probe itself keeps. */
+const BUSY_FACTOR = 2
+const BUSY_GRACE_MS = 2000
+
 let running = 0
 const waiting: (() => void)[] = []
 
@@ -49,23 +55,37 @@ function runThread(path: string, limits: ProbeLimits, signal: AbortSignal | unde
   })
   worker.stdout.resume()
   worker.stderr.resume()
+  let watchdog: NodeJS.Timeout | undefined
+  let abort: (() => void) | undefined
   return new Promise<ProbeAnswer>((resolve, reject) => {
-    const abort = () => reject(signal?.reason)
+    abort = () => reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
+    watchdog = setInterval(() => {
+      const busyMs = worker.performance.eventLoopUtilization().active
+      if (busyMs > limits.maxCpuMs * BUSY_FACTOR + BUSY_GRACE_MS)
+        reject(tooExpensive(`kept a thread busy for ${Math.round(busyMs / 1000)} s`))
+    }, WATCH_EVERY_MS)
     worker.once('message', resolve)
-    worker.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ERR_WORKER_OUT_OF_MEMORY') return reject(error)
+    worker.once('error', (error: NodeJS.ErrnoException) =>
       reject(
-        new Permanent('too_expensive', {
-          message: `Measuring the recording took more than ${MAX_HEAP_MB} MB.`,
-          hint: 'Convert it to MP3 or WAV at 8 to 16 kHz and attach it again.',
-          cause: error,
-        }),
-      )
-    })
+        error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooExpensive(`took more than ${MAX_HEAP_MB} MB`, error) : error,
+      ),
+    )
     worker.once('exit', (code) =>
       reject(new Error(`The thread that measures recordings ended with code ${code} and no answer.`)),
     )
     if (signal?.aborted) abort()
-  }).finally(() => void worker.terminate())
+  }).finally(() => {
+    clearInterval(watchdog)
+    if (abort) signal?.removeEventListener('abort', abort)
+    void worker.terminate()
+  })
+}
+
+function tooExpensive(what: string, cause?: unknown): Permanent {
+  return new Permanent('too_expensive', {
+    message: `Measuring the recording ${what}.`,
+    hint: 'Convert it to MP3 or WAV at 8 to 16 kHz and attach it again.',
+    cause,
+  })
 }

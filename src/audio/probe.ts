@@ -15,7 +15,7 @@ export interface ProbeLimits {
   readonly maxCpuMs: number
 }
 
-export const DEFAULT_PROBE_LIMITS: ProbeLimits = { minSeconds: 1, maxSeconds: 28 * 60, maxCpuMs: 30_000 }
+export const DEFAULT_PROBE_LIMITS: ProbeLimits = { minSeconds: 1, maxSeconds: 28 * 60, maxCpuMs: 15_000 }
 
 export interface Probe {
   readonly format: AudioFormat
@@ -40,7 +40,7 @@ export interface Probe {
 }
 
 const BLOCK_BYTES = 64 * 1024
-/** What a decoder leaves undone for the event loop's other work is checked this often anyway. */
+/** Told the seconds of sound so far; throws once a limit is passed. */
 type Watch = (seconds: number) => void
 
 /**

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DEFAULT_PROBE_LIMITS, type Probe, probeAudio } from '../../src/audio/probe.ts'
 import { probeInThread } from '../../src/audio/probe-thread.ts'
@@ -266,6 +267,11 @@ describe('what is no speech has a ratio of 0', () => {
 })
 
 describe('the thread', () => {
+  it('is ended where a damaged file sends the demuxer into an endless loop', async () => {
+    const path = fileURLToPath(new URL('../fixtures/audio/endless-loop.webm', import.meta.url))
+    expect(await classOf(probeInThread(path, { ...DEFAULT_PROBE_LIMITS, maxCpuMs: 100 }))).toBe('too_expensive')
+  })
+
   it('is ended by an abort', async () => {
     const path = join(folder, 'long.wav')
     await writeFile(path, encodeWav(noise(600 * RATE, 9000), RATE))
