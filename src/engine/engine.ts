@@ -150,7 +150,15 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     kick: dispatcher.kick,
     kickIn: dispatcher.kickIn,
     start: async () => {
-      await checkQueueMemory(db, queues).catch((error: unknown) => log.warn({ error: String(error) }, 'the queue does not answer yet'))
+      // On a first start the queue's store lays its tables; a store that is down must not hold the program up.
+      for (let tries = 1; tries <= 5; tries += 1) {
+        try {
+          await checkQueueMemory(db, queues)
+          break
+        } catch (error) {
+          log[tries === 5 ? 'warn' : 'debug']({ error: String(error) }, 'the queue does not answer yet')
+        }
+      }
       sweep.start()
       dispatcher.kick()
     },
