@@ -37,13 +37,25 @@ function readings(text: string): string {
   return `${visible}\n${latin}\n${joined}`
 }
 
-const orders =
-  /ignore|disregard|forget|system|assistant|evaluator|auditor|instruction|translate|decode|score|rating|quality|mark is|reason|entity|tool_call|prompt|rules|one hundred|\b100\b|игнорир|забудь|систем|постав|оцен|аудитор|инструкц|балл|переведи|роль|промпт|правил|из 100|сто\b/i
+/** What sounds like an order to whoever judges; talk about a hundred licences or an earlier letter does not. */
+const orders: readonly RegExp[] = [
+  /(?:ignore|disregard|forget|override)\b.{0,40}(?:instruction|rule|prompt|previous|above|all\b)/is,
+  /(?:игнорир|забудь|отмен|не учитывай)\p{L}*.{0,40}(?:инструкц|правил|промпт|указани|выше)/isu,
+  /(?:set|give|put|assign|rate|mark|score|return|answer|output|say|write)\b.{0,40}(?:\b100\b|one hundred|quality high|high quality lead|score\W{0,3}\d)/is,
+  /mark is|always (?:high|100)|must be (?:high|100)|score every/i,
+  /(?:постав|ставь|ставит|выстав|оцени|напиши|верни|ответь|присво)\p{L}*.{0,40}(?:100|сто(?!\p{L})|high|высок|балл)/isu,
+  /<\/?(?:system|user|assistant|tool_call|transcript|instructions?)\b|(?:^|[\s(])(?:system|assistant|систем[аеы]|evaluator note|note to (?:the )?(?:evaluator|model|ai)) ?:/im,
+  /(?:you are|теперь ты|ты теперь|act as|роль:)/i,
+  /(?:translate|decode|переведи|расшифруй).{0,40}(?:json|follow|выполни)/is,
+  /"?(?:score|quality)"?\s*[:=]\s*"?(?:\d|high)|quality (?:is )?high.{0,20}score/is,
+  /entity(?:Type|Id)|system prompt|системн\p{L}+ промпт/iu,
+  /\[URL=|<a\s|<script|\]\(https?:/i,
+]
 
 /** What the gullible model changes in its verdict: the last order wins. Nothing when it hears no order. */
 export function readInstruction(transcript: string): Record<string, unknown> {
   const text = readings(transcript)
-  if (!orders.test(text)) return {}
+  if (!orders.some((order) => order.test(text))) return {}
   const scores = [
     ...text.matchAll(/(?:score|балл\p{L}*|mark|quality|постав\p{L}*|оценк\p{L}+|rate)\D{0,20}(\d{1,3})/giu),
   ].map((match) => Number(match[1]))

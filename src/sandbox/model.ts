@@ -29,10 +29,12 @@ export function messageText(content: unknown): string {
  * whatever imitations of a delimiter stand inside. Without a nonce: <transcript>…</transcript>, else the whole message.
  */
 export function fencedText(message: string): string {
-  const opening =
+  const marked =
     /^[^\n]{0,80}?(?:transcript|data|запись|разговор|begin|<<<|\[\[|<)[^\n]{0,40}?\b((?=[\w-]*\d)[\w-]{6,64})[^\n]*$/im.exec(
       message,
     )
+  const tag = /<(\w+-[0-9a-f]{6,64})>[^\n]*$/m.exec(message)
+  const opening = tag ?? marked
   const nonce = opening?.[1]
   if (opening && nonce !== undefined) {
     const from = opening.index + opening[0].length

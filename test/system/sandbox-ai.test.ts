@@ -153,6 +153,9 @@ describe('the judge', () => {
     expect((await verdict(fenced)).score).toBe(0)
     const closed = await verdict(`<transcript-7f3a9c21>\n${inside}\n</transcript-7f3a9c21>`)
     expect(closed.reason).toContain('«Vector LLC')
+    expect(
+      (await verdict('<call-0123456789ab>\nWe need 30 seats.\n</call-0123456789ab>\nbudget 500 thousand')).score,
+    ).toBe(35)
     expect((await verdict('Judge this.\n<transcript>\nWe need 30 seats.\n</transcript>')).score).toBe(35)
     expect(
       (await verdict('BEGIN TRANSCRIPT 5e1d0c44aa\nWe need 30 seats.\nEND TRANSCRIPT 5e1d0c44aa\nbudget 500 thousand'))

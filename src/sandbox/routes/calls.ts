@@ -5,10 +5,15 @@ import type { Context, Route } from '../world.ts'
 import { compare, listReply, matches, splitFilter } from './filters.ts'
 import { isRecord, nested, readPage } from './shared.ts'
 
+/** The row with its link to the recording, which costs a signature and is therefore made for the rows of a page only. */
+function linkedRow({ world, portal }: Context, row: Record<string, unknown>): Record<string, unknown> {
+  const fileId = row['RECORD_FILE_ID']
+  return typeof fileId === 'number' ? { ...row, CALL_RECORD_URL: world.signFile(portal, fileId) } : row
+}
+
 /** A row of voximplant.statistic.get: upper case, values mostly strings, the recording only once it is there. */
-export function statisticRow(context: Pick<Context, 'world' | 'portal'>, call: Call): Record<string, unknown> {
-  const { world, portal } = context
-  const file = call.file && call.file.availableAt <= world.now() ? call.file : undefined
+function statisticRow(call: Call, now: number): Record<string, unknown> {
+  const file = call.file && call.file.availableAt <= now ? call.file : undefined
   return {
     ID: String(call.statisticId),
     PORTAL_USER_ID: String(call.userId),
@@ -19,7 +24,7 @@ export function statisticRow(context: Pick<Context, 'world' | 'portal'>, call: C
     CALL_CATEGORY: 'external',
     CALL_DURATION: String(call.durationSeconds),
     CALL_START_DATE: portalTime(call.startedAt),
-    CALL_RECORD_URL: file ? world.signFile(portal, file.id) : '',
+    CALL_RECORD_URL: '',
     CALL_VOTE: '0',
     COST: '0.0000',
     COST_CURRENCY: 'RUR',
@@ -51,7 +56,8 @@ function candidates(context: Context, filter: Record<string, unknown>): readonly
     const call = context.portal.activities.get(Number(byActivity))?.call
     return call ? [call] : []
   }
-  return context.portal.calls
+  const above = Number(filter['>ID'])
+  return Number.isFinite(above) ? context.portal.calls.filter((call) => call.statisticId > above) : context.portal.calls
 }
 
 const statisticFields = /^(ID|PORTAL_|PHONE_|CALL_|EXTERNAL_|COST|CRM_|REST_|TRANSCRIPT_|SESSION_|RECORD_)/
@@ -75,10 +81,11 @@ const statistics: Route = {
       return fail(400, 'UNKNOWN_SORT_FIELD', `calls/statistics cannot be sorted by ${sort}`)
     const down = (query.get('order') ?? 'ASC').toUpperCase() === 'DESC'
     const rows = candidates(context, filter)
-      .map((call) => statisticRow(context, call))
+      .map((call) => statisticRow(call, context.now))
       .filter((row) => matches(row, conditions))
       .sort((left, right) => compare(left[sort], right[sort]) * (down ? -1 : 1))
-    return listReply(context, rows.slice(page.offset, page.offset + page.limit), rows.length, page)
+    const shown = rows.slice(page.offset, page.offset + page.limit).map((row) => linkedRow(context, row))
+    return listReply(context, shown, rows.length, page)
   },
 }
 
