@@ -45,7 +45,7 @@ export async function fetchToFile(request: FetchRequest): Promise<Fetched> {
 }
 
 function checkRedirect(from: CheckedUrl, location: string, allowedHosts: readonly string[]): CheckedUrl {
-  if (!URL.canParse(location, from.url)) throw blockedRedirect('a redirect to what is no URL')
+  if (!URL.canParse(location, from.url.href)) throw blockedRedirect('a redirect to what is no URL')
   const to = checkUrl(new URL(location, from.url), allowedHosts)
   if (from.url.protocol === 'https:' && to.url.protocol === 'http:')
     throw blockedRedirect('a redirect from https to http')

@@ -60,7 +60,7 @@ export interface CheckedUrl {
 function blockedUrl(why: string): Permanent {
   return new Permanent('blocked_url', {
     message: `The recording's link was not followed: ${why}.`,
-    hint: 'Links must be http or https to a public host; name a private host and port in CALLSIFT_ALLOW_PRIVATE_HOSTS if it is yours.',
+    hint: 'Links must be http or https to a public host; name a private host and port in CALLSIFT_ALLOW_HOSTS if it is yours.',
   })
 }
 
@@ -81,7 +81,9 @@ export function checkUrl(link: string | URL, allowedHosts: readonly string[]): C
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (host === '' || host.endsWith('.')) throw blockedUrl('its host is empty or ends in a dot')
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
-  const allowListed = allowedHosts.some((allowed) => allowed.toLowerCase() === `${url.hostname}:${port}`)
+  // A name without a port stands for the scheme's own, as `URL.host` writes it.
+  const names = [`${url.hostname}:${port}`, url.host]
+  const allowListed = allowedHosts.some((allowed) => names.includes(allowed.toLowerCase()))
   if (!allowListed && !PUBLIC_PORTS.has(port)) throw blockedUrl(`port ${port} is not one of a web server`)
   if (isIP(host) !== 0) assertAddress(host, host, allowListed)
   return { url, host, port, allowListed }
@@ -91,7 +93,7 @@ function assertAddress(address: string, host: string, allowListed: boolean): voi
   if (allowListed ? !isForbiddenAddress(address) : isGlobalAddress(address)) return
   throw new Permanent('blocked_address', {
     message: `The recording's host ${host} lies in a private or reserved network and was not contacted.`,
-    hint: 'If this is your own on-premise portal or PBX, name its host and port in CALLSIFT_ALLOW_PRIVATE_HOSTS.',
+    hint: 'If this is your own on-premise portal or PBX, name its host and port in CALLSIFT_ALLOW_HOSTS.',
   })
 }
 

@@ -3,8 +3,9 @@
  * where no byte of the file stays as it was. Only good for telling known recordings apart, never for guessing words.
  */
 const WINDOW_SECONDS = 0.02
-const MIN_WINDOWS = 150
-/** Another codec of the same sound gives 0.98 and more, another call of the same voices less than 0.7. */
+/** Eight seconds: shorter pieces may be the same greeting in two calls. */
+const MIN_WINDOWS = 400
+/** Another codec of the same sound gives 0.98 and more, another call of the same voices at most 0.51. */
 const MIN_LIKENESS = 0.95
 
 /** RMS of each 20 ms, smoothed over three, so that a shift by half a window hardly shows. */

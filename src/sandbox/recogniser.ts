@@ -1,6 +1,7 @@
 import { decodeMp3Frames, decodeWavBlock, type SoundBlock, thinOut } from '../audio/decode.ts'
 import { scanMp3Frames } from '../audio/mp3-frames.ts'
 import { CorruptWav, readWavLayout, wavDataBytes } from '../audio/wav.ts'
+import { findEnvelope, measureEnvelope } from './envelope.ts'
 import { HASH_DIGITS, hashMp3Frames, hashWavBlocks, readWavSound, WAV_BLOCK_SAMPLES } from './frame-hashes.ts'
 import { loadRecordings, type Recording } from './recordings.ts'
 import { decodeTones } from './tones.ts'
@@ -38,8 +39,8 @@ const MIN_SHARE = 0.9
 const MIN_TONE_PURITY = 0.6
 
 /**
- * Recognises tone-coded words, the sandbox's own recordings (whole or any run of their frames, under any name) and
- * silence. It never guesses: the rest is null, so that a caller can say that this speech is unknown to it.
+ * Recognises tone-coded words, the sandbox's own recordings (whole or any run of their frames under any name, or
+ * re-encoded, or one channel of them) and silence. It never guesses: the rest is null, so that a caller can say that this speech is unknown to it.
  */
 export async function createRecogniser(): Promise<Recogniser> {
   const recordings = await loadRecordings()
@@ -99,11 +100,17 @@ export async function createRecogniser(): Promise<Recogniser> {
     return null
   }
 
+  let tracks: Promise<Track[]> | undefined
+  const knownTracks = (): Promise<Track[]> => {
+    tracks ??= measureTracks(recordings)
+    return tracks
+  }
+
   return {
     async recognise(audio) {
       try {
         const known = fromMp3OrWav(audio)
-        return known ?? (await listen(audio))
+        return known ?? (await listen(audio, knownTracks))
       } catch (error) {
         if (error instanceof CorruptWav) return null
         throw error
@@ -117,9 +124,15 @@ export async function createRecogniser(): Promise<Recogniser> {
 }
 
 /** The words of `recording` between `start` and `start + length` seconds; a turn that is cut gives the words whose middle lies inside. */
-function cutTranscript(recording: Recording, start: number, length: number): Recognised {
+function cutTranscript(
+  recording: Recording,
+  start: number,
+  length: number,
+  speaker?: 'agent' | 'customer',
+): Recognised {
   const segments: RecognisedSegment[] = []
   for (const segment of recording.segments) {
+    if (speaker && segment.speaker !== speaker) continue
     const words = segment.text.split(' ')
     const perCharacter = (segment.end - segment.start) / (segment.text.length + 1)
     let at = segment.start
@@ -150,13 +163,60 @@ function cutTranscript(recording: Recording, start: number, length: number): Rec
   }
 }
 
-/** Silence and tones need the samples themselves. */
-async function listen(audio: Buffer): Promise<Recognised | null> {
+/** A recording's channel, or the sum of its channels, by its loudness over time. */
+interface Track {
+  readonly recording: Recording
+  /** Set where only this side is heard. */
+  readonly speaker?: 'agent' | 'customer'
+  readonly envelope: Float32Array
+}
+
+async function measureTracks(recordings: readonly Recording[]): Promise<Track[]> {
+  const tracks: Track[] = []
+  for (const recording of recordings) {
+    const sound = await collect(await recording.bytes())
+    if (!sound) throw new Error(`The sandbox's recording ${recording.file} can't be decoded.`)
+    tracks.push({ recording, envelope: measureEnvelope(sumChannels(sound.channels), sound.sampleRate) })
+    if (sound.channels.length < 2) continue
+    for (const [index, samples] of sound.channels.entries()) {
+      tracks.push({
+        recording,
+        speaker: index === 0 ? 'agent' : 'customer',
+        envelope: measureEnvelope(samples, sound.sampleRate),
+      })
+    }
+  }
+  return tracks
+}
+
+function sumChannels(channels: readonly Float32Array[]): Float32Array {
+  return (channels[0] ?? new Float32Array(0)).map((_, index) =>
+    channels.reduce((sum, samples) => sum + (samples[index] ?? 0), 0),
+  )
+}
+
+/** Silence, tones and re-encoded recordings need the samples themselves. */
+async function listen(audio: Buffer, knownTracks: () => Promise<Track[]>): Promise<Recognised | null> {
   const sound = await collect(audio)
   if (!sound) return null
   const durationSeconds = roundTime((sound.channels[0]?.length ?? 0) / sound.sampleRate)
-  if (sound.channels.every((samples) => isSilent(samples, sound.sampleRate)))
+  if (sound.channels.every((samples) => isSilent(samples, sound.sampleRate))) {
     return { text: '', language: 'en', durationSeconds, segments: [] }
+  }
+  return hearTones(sound, durationSeconds) ?? findTrack(sound, durationSeconds, await knownTracks())
+}
+
+function findTrack(sound: SoundBlock, durationSeconds: number, tracks: readonly Track[]): Recognised | null {
+  const envelope = measureEnvelope(sumChannels(sound.channels), sound.sampleRate)
+  let best: { track: Track; start: number; likeness: number } | null = null
+  for (const track of tracks) {
+    const found = findEnvelope(envelope, track.envelope)
+    if (found && found.likeness > (best?.likeness ?? 0)) best = { track, ...found }
+  }
+  return best && cutTranscript(best.track.recording, best.start, durationSeconds, best.track.speaker)
+}
+
+function hearTones(sound: SoundBlock, durationSeconds: number): Recognised | null {
   const stereo = sound.channels.length === 2 && !areAlike(sound.channels[0], sound.channels[1])
   const tracks = stereo ? sound.channels : sound.channels.slice(0, 1)
   const segments: RecognisedSegment[] = []

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { decodeMp3Frames } from '../../src/audio/decode.ts'
 import { scanMp3Frames } from '../../src/audio/mp3-frames.ts'
 import { encodeWav } from '../../src/audio/wav.ts'
 import { readWavSound } from '../../src/sandbox/frame-hashes.ts'
@@ -17,6 +18,14 @@ const named = (id: string): Recording => {
   const found = recordings.find((recording) => recording.id === id)
   if (!found) throw new Error(`no recording ${id}`)
   return found
+}
+
+async function decodeChannel(recording: Recording, channel: number): Promise<{ samples: Int16Array; rate: number }> {
+  const values: number[] = []
+  for await (const block of decodeMp3Frames([scanMp3Frames(await recording.bytes())])) {
+    for (const value of block.channels[channel] ?? []) values.push(Math.round(value * 32767))
+  }
+  return { samples: Int16Array.from(values), rate: 8000 }
 }
 
 /** Noise that repeats from run to run. */
@@ -86,6 +95,32 @@ describe('the recogniser', () => {
     expect(`${head?.text} ${tail?.text}`).toBe(recording.words)
     const last = recording.segments.at(-1)
     expect(tail?.segments.at(-1)?.start).toBeCloseTo((last?.start ?? 0) - from / 8000, 2)
+  })
+
+  it('hears one side of a stereo call where its channel was taken out and written anew', async () => {
+    const recording = named('ru-repeat-bakery')
+    const { samples, rate } = await decodeChannel(recording, 1)
+    const heard = await recogniser.recognise(encodeWav(samples, rate))
+    const customer = recording.segments.filter(({ speaker }) => speaker === 'customer')
+    expect(heard?.segments.map(({ text, speaker }) => ({ text, speaker }))).toEqual(
+      customer.map(({ text, speaker }) => ({ text, speaker })),
+    )
+    for (const [index, segment] of customer.entries())
+      expect(heard?.segments[index]?.start).toBeCloseTo(segment.start, 1)
+  })
+
+  it('hears a part of a call that another encoder wrote anew, at half the volume', async () => {
+    const recording = named('en-cold-browsing')
+    const { samples, rate } = await decodeChannel(recording, 0)
+    const from = Math.round(((recording.segments[1]?.end ?? 0) + 0.1) * rate)
+    const quieter = samples.slice(from).map((value) => value >> 1)
+    const heard = await recogniser.recognise(encodeWav(quieter, rate))
+    expect(heard?.text).toBe(
+      recording.segments
+        .slice(2)
+        .map(({ text }) => text)
+        .join(' '),
+    )
   })
 
   it('hears words coded as tones, in sentences with times, in either language', async () => {
