@@ -69,7 +69,7 @@ interface CallSound {
 const silences = new Map<number, Buffer>()
 
 /** 8 kHz 16-bit mono WAV around samples. */
-export function wav(samples: Int16Array, sampleRate = 8000): Buffer {
+function wav(samples: Int16Array, sampleRate = 8000): Buffer {
   const head = Buffer.alloc(44)
   const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
   head.write('RIFF', 0, 'latin1')

@@ -14,7 +14,7 @@ export const faultKinds = [
   'appliedLate',
   'body',
 ] as const
-export type FaultKind = (typeof faultKinds)[number]
+type FaultKind = (typeof faultKinds)[number]
 
 export interface FaultSpec {
   /** A route's name (letters, dots and dashes; see GET /__sandbox/routes), else a regular expression over `METHOD /v1/path`. */

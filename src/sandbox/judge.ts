@@ -159,7 +159,7 @@ const speakers =
 const customerNames = /^(?:customer|client|caller|buyer|клиент|покупатель|собеседник)/i
 
 /** What the customer said, where speakers are named; else everything. */
-export function customerWords(transcript: string): string {
+function customerWords(transcript: string): string {
   const marks = [...transcript.matchAll(speakers)]
   if (!marks.some((mark) => customerNames.test(mark[1] ?? ''))) return transcript
   const parts: string[] = []

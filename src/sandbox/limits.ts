@@ -99,6 +99,7 @@ export class PortalQueue {
         waiter.gone = true
         resolve(undefined)
       }, limits.queueTimeoutMs)
+      timer.unref()
       this.#waiting.push(waiter)
     })
   }

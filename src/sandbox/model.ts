@@ -28,7 +28,7 @@ export function messageText(content: unknown): string {
  * digit) that its writer drew for this one request: the text between its first and its last occurrence is the transcript,
  * whatever imitations of a delimiter stand inside. Without a nonce: <transcript>…</transcript>, else the whole message.
  */
-export function fencedText(message: string): string {
+function fencedText(message: string): string {
   const marked =
     /^[^\n]{0,80}?(?:transcript|data|запись|разговор|begin|<<<|\[\[|<)[^\n]{0,40}?\b((?=[\w-]*\d)[\w-]{6,64})[^\n]*$/im.exec(
       message,
@@ -47,7 +47,7 @@ export function fencedText(message: string): string {
 }
 
 /** The transcript among the messages: the first user message with a fence, else the first user message. */
-export function transcriptOf(messages: readonly ChatMessage[]): string {
+function transcriptOf(messages: readonly ChatMessage[]): string {
   const users = messages.filter((message) => message.role === 'user').map((message) => message.content)
   const fenced = users.find((text) => fencedText(text) !== text.trim())
   return fencedText(fenced ?? users[0] ?? '')

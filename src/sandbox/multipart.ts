@@ -19,6 +19,8 @@ export function readForm(request: IncomingMessage, maxBytes: number): Promise<Fo
     })
     parser.on('file', (_name, stream, fileName, _encoding, type) => {
       const chunks: Buffer[] = []
+      // An upload that breaks off inside its file ends here; unheard, this error would end the process.
+      stream.on('error', reject)
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
         file = { name: fileName, type, bytes: Buffer.concat(chunks) }

@@ -9,7 +9,7 @@ export type Row = Record<string, unknown> & { id: number }
 export const crmEntities = ['leads', 'deals', 'contacts', 'companies', 'products', 'quotes', 'users'] as const
 export type CrmEntity = (typeof crmEntities)[number]
 
-export type KeyState = 'active' | 'inactive' | 'revoked' | 'expired'
+type KeyState = 'active' | 'inactive' | 'revoked' | 'expired'
 export interface ApiKey {
   readonly value: string
   readonly portal: Portal
@@ -101,7 +101,7 @@ export interface PortalOptions {
   readonly webhookUrl?: string
 }
 
-export const allScopes = ['vibe:ai', 'crm', 'disk', 'telephony', 'call', 'user', 'imbot', 'bizproc'] as const
+const allScopes = ['vibe:ai', 'crm', 'disk', 'telephony', 'call', 'user', 'imbot', 'bizproc'] as const
 
 export class Portal {
   readonly name: string

@@ -1,30 +1,7 @@
-/** The shapes of the recogniser and of the recordings, and their loading on first use (decoding tables cost time at start). */
-export interface Recognised {
-  readonly text: string
-  readonly language: string
-  readonly durationSeconds: number
-  readonly segments: readonly { start: number; end: number; text: string; speaker?: 'agent' | 'customer' }[]
-}
+import type { Recogniser } from './recogniser.ts'
+import type { Recording } from './recordings.ts'
 
-export interface Recogniser {
-  /** Works from the sound alone; `null` = this is no sound it can recognise. */
-  recognise(audio: Buffer): Promise<Recognised | null>
-}
-
-export interface Recording {
-  readonly id: string
-  readonly file: string
-  readonly language: 'ru' | 'en'
-  readonly channels: number
-  readonly durationSeconds: number
-  readonly direction: 'in' | 'out'
-  readonly phone: string
-  bytes(): Promise<Buffer>
-  readonly words: string
-  readonly title: string
-}
-
-/** Loads each part once, when it is first needed. */
+/** The recogniser and the recordings, each loaded once and when first needed: decoding tables cost time at start. */
 export class Sound {
   #recogniser: Promise<Recogniser> | undefined
   #recordings: Promise<readonly Recording[]> | undefined

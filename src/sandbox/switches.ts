@@ -53,10 +53,10 @@ const choices = {
   robotBody: ['form', 'json'],
 } as const
 
-export type SwitchName = keyof typeof choices
+type SwitchName = keyof typeof choices
 export type Switches = { [Name in SwitchName]: (typeof choices)[Name][number] }
 
-export const switchNames = Object.keys(choices) as SwitchName[]
+const switchNames = Object.keys(choices) as SwitchName[]
 
 export function defaultSwitches(): Switches {
   const values: Record<string, string> = {}

@@ -10,8 +10,8 @@ import type { Reply } from './reply.ts'
 import type { Sound } from './sound.ts'
 import type { Truth } from './truth.ts'
 
-export type Family = 'ai' | 'portal' | 'platform'
-export type ModelStatus = 'ACTIVE' | 'DEPRECATED' | 'DISABLED'
+type Family = 'ai' | 'portal' | 'platform'
+type ModelStatus = 'ACTIVE' | 'DEPRECATED' | 'DISABLED'
 export interface ModelEntry {
   readonly id: string
   readonly kind: 'chat' | 'audio'

@@ -2,7 +2,7 @@ import { Agent, request } from 'undici'
 import { createLog } from '../../src/log.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Record<string, string | string[] | undefined>
   readonly text: string
@@ -13,9 +13,9 @@ export interface Answer {
 
 /** A JSON answer whose shape the test states by what it reads. */
 // biome-ignore lint/suspicious/noExplicitAny: tests read answers of many shapes, and fail where one differs
-export type Loose = any
+type Loose = any
 
-export interface Ask {
+interface Ask {
   readonly key?: string | null
   readonly body?: unknown
   readonly headers?: Record<string, string>

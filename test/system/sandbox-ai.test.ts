@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openSandbox, type SandboxClient } from '../support/sandbox-client.ts'
 
@@ -89,6 +90,11 @@ describe('transcription', () => {
     expect(await code({ file, response_format: 'srt' })).toEqual([400, 'invalid_request'])
     expect(await code({ file, model: 'openai/none' })).toEqual([404, 'ai_model_not_found'])
     expect((await client.ask('POST', '/v1/audio/transcriptions', { body: {} })).json().error.code).toBe('no_file')
+    const cut = { raw: '--b\r\ncontent-disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nhalf' }
+    for (const type of ['multipart/form-data; boundary=b', 'multipart/form-data']) {
+      const answer = await client.ask('POST', '/v1/audio/transcriptions', { ...cut, headers: { 'content-type': type } })
+      expect([answer.status, answer.json().error.code]).toEqual([400, 'invalid_request'])
+    }
   })
 
   test('text and verbose_json follow their switches', async () => {
@@ -105,6 +111,21 @@ describe('transcription', () => {
     const file = await sound({ toneText: 'plain words', hearAs: 'скрытый\u200b текст' })
     expect((await client.upload({ file })).json().text).toBe('скрытый\u200b текст')
   })
+})
+
+test('an upload that breaks off in the middle leaves the sandbox standing, and is no effect', async () => {
+  const before = client.sandbox.effects().length
+  const { hostname, port } = new URL(client.sandbox.origin)
+  const socket = connect(Number(port), hostname)
+  const part = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nhalf'
+  const head = 'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\nx-api-key: vibe_api_sandbox_acme\r\n'
+  socket.write(`${head}content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000\r\n\r\n${part}`)
+  const last = async () => (await client.control('GET', '/requests')).at(-1)
+  await expect.poll(async () => (await last()).route).toBe('transcription')
+  socket.destroy()
+  await expect.poll(async () => (await last()).status).toBe(400)
+  expect((await client.ask('GET', '/v1/me')).status).toBe(200)
+  expect(client.sandbox.effects()).toHaveLength(before)
 })
 
 describe('the judge', () => {

@@ -45,7 +45,7 @@ function plainActivity(context: Context, activity: Activity): Record<string, unk
 }
 
 /** The activity as answered: CRM activities come partly in upper case, and how much so is a matter of a switch. */
-export function activityRow(context: Context, activity: Activity): Record<string, unknown> {
+function activityRow(context: Context, activity: Activity): Record<string, unknown> {
   const { world, portal } = context
   const plain = plainActivity(context, activity)
   const file = activity.call.file

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { answer, type ChatMessage, messageText } from '../model.ts'
 import { readForm } from '../multipart.ts'
+import type { Recognised } from '../recogniser.ts'
 import { aiFail, ok, type Reply, stableHex } from '../reply.ts'
-import type { Recognised } from '../sound.ts'
 import type { Context, ModelEntry, ModelPlan, Route } from '../world.ts'
 import { streamReply } from './chat-stream.ts'
 import { isRecord } from './shared.ts'
@@ -11,7 +11,7 @@ const maxAudioBytes = 512 * 1024 * 1024
 const whisper = 'bitrix/deepdml/faster-whisper-large-v3-turbo-ct2'
 
 /** A token is counted for every three characters begun. */
-export function countTokens(text: string): number {
+function countTokens(text: string): number {
   return Math.ceil(text.length / 3)
 }
 
@@ -37,13 +37,14 @@ function chooseModel(context: Context, asked: unknown, kind: 'chat' | 'audio'): 
   return { model: successor, headers: { 'x-model-replacement': successor.id } }
 }
 
-/** Each AI request of a portal with a balance costs one credit. */
-function pay(context: Context): Reply | undefined {
-  const { portal } = context
-  if (portal.balance === null) return undefined
-  if (portal.balance < 1) return aiFail(402, 'insufficient_balance', 'Insufficient funds for the model')
-  portal.balance -= 1
-  return undefined
+/** Each AI request of a portal with a balance costs one credit, taken when the work is done. */
+function refuseBalance({ portal }: Context): Reply | undefined {
+  if (portal.balance === null || portal.balance >= 1) return undefined
+  return aiFail(402, 'insufficient_balance', 'Insufficient funds for the model')
+}
+
+function pay({ portal }: Context): void {
+  if (portal.balance !== null) portal.balance -= 1
 }
 
 function takePlan(context: Context): ModelPlan {
@@ -77,8 +78,9 @@ function chat(context: Context): Reply {
   const strict = format['type'] === 'json_schema'
   if (strict && portal.switches.jsonSchema === 'refused')
     return aiFail(400, 'invalid_request', 'response_format json_schema is not supported')
-  const refusal = pay(context)
+  const refusal = refuseBalance(context)
   if (refusal) return refusal
+  pay(context)
   const plan = takePlan(context)
   const schema = strict && isRecord(format['json_schema']) ? format['json_schema']['schema'] : undefined
   const json = strict || format['type'] === 'json_object'
@@ -144,7 +146,11 @@ async function transcribe(context: Context): Promise<Reply> {
   const { request, portal } = context
   if (!/^multipart\/form-data\b/i.test(request.headers['content-type'] ?? ''))
     return aiFail(400, 'no_file', 'No audio file was provided')
-  const { fields, file } = await readForm(request, maxAudioBytes)
+  const form = await readForm(request, maxAudioBytes).catch((error: unknown) =>
+    error instanceof Error ? error : new Error(String(error)),
+  )
+  if (form instanceof Error) return aiFail(400, 'invalid_request', `The multipart body cannot be read: ${form.message}`)
+  const { fields, file } = form
   if (!file && fields['file'] === undefined) return aiFail(400, 'no_file', 'No audio file was provided')
   if (!file || file.bytes.length === 0)
     return aiFail(400, 'empty_file', 'The file is empty: curl needs an @ before the path')
@@ -157,10 +163,11 @@ async function transcribe(context: Context): Promise<Reply> {
     return aiFail(400, 'invalid_request', `response_format ${format} is not supported`)
   const chosen = chooseModel(context, fields['model'], 'audio')
   if ('status' in chosen) return chosen
+  const refusal = refuseBalance(context)
+  if (refusal) return refusal
   const heard = await hear(context, file.bytes)
   if (!heard) return aiFail(400, 'invalid_request', 'this sandbox cannot recognise speech; set a real upstream')
-  const refusal = pay(context)
-  if (refusal) return refusal
+  pay(context)
   const { durationSeconds, text, segments } = heard
   const model = chosen.model.id
   portal.usage.push({

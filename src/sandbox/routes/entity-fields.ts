@@ -36,7 +36,7 @@ function fieldsOf(entity: CrmEntity): Map<string, Field> {
   return fields
 }
 
-export function isUserField(name: string): boolean {
+function isUserField(name: string): boolean {
   return /^(UF_CRM_|ufCrm)/.test(name)
 }
 

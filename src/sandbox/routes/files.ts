@@ -9,7 +9,7 @@ function visible(world: World, file: StoredFile | undefined): StoredFile | undef
 }
 
 /** The bytes, whole or the range asked for (one range; several are answered whole, as RFC 9110 allows). */
-export function bytesReply(file: StoredFile, range: string | undefined): Reply {
+function bytesReply(file: StoredFile, range: string | undefined): Reply {
   const extension = file.name.split('.').at(-1) ?? ''
   const name = encodeURIComponent(file.name)
   const headers: Record<string, string> = {
