@@ -13,6 +13,10 @@ const STEADY_RANGE_DB = 8
 const MIN_DIPS = 8
 /** Between the 15th and the 85th percentile, against the median. Measured: one interrupted tone at most 0.13, coded tones 0.22, voices 0.9 and more. */
 const MIN_CROSSING_SPREAD = 0.14
+/** A few crossings more or less are the rounding of one pitch to whole windows. */
+const MIN_CROSSINGS = 5
+/** Less than 0.8 s in all (or a tenth of a short recording) is a click or a beep that passed for speech. */
+const MIN_SPOKEN_WINDOWS = 40
 
 export interface SoundMeasure {
   /** Loudest sample of each of 600 equal pieces, 0..1, one row a channel. */
@@ -155,7 +159,9 @@ export function measureSpeech(levels: Float32Array, crossings: Float32Array): nu
     const active = countActive(levels, from, to, threshold)
     if (active >= 3 && isSpeechlike(levels, crossings, from, to, threshold)) spoken += active
   }
-  return Math.round((spoken / levels.length) * 1000) / 1000
+  if (spoken < Math.min(MIN_SPOKEN_WINDOWS, levels.length / 10)) return 0
+  // Rounded up: a little speech in hours of silence is not none.
+  return Math.ceil((spoken / levels.length) * 1000) / 1000
 }
 
 function countActive(levels: Float32Array, from: number, to: number, threshold: number): number {
@@ -182,6 +188,7 @@ function isSpeechlike(
   }
   const sorted = Float32Array.from(active).sort()
   const spread = percentile(sorted, 0.85) - percentile(sorted, 0.15)
-  // One or two crossings more or less are the rounding of one pitch to whole windows.
-  return dips >= MIN_DIPS && spread >= 3 && spread / Math.max(1, percentile(sorted, 0.5)) >= MIN_CROSSING_SPREAD
+  return (
+    dips >= MIN_DIPS && spread >= MIN_CROSSINGS && spread / Math.max(1, percentile(sorted, 0.5)) >= MIN_CROSSING_SPREAD
+  )
 }
