@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// Old syntax and no static imports: an old Node must be able to read this file, and to say that it is too old.
+const neededMajor = 22
+const neededMinor = 22
+const parts = process.versions.node.split('.')
+const major = Number(parts[0])
+const minor = Number(parts[1])
+
+if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
+  process.stderr.write(
+    'callsift needs Node ' +
+      neededMajor +
+      '.' +
+      neededMinor +
+      ' or newer; this is Node ' +
+      process.versions.node +
+      '.\n' +
+      'Install a newer one from https://nodejs.org, or run `npx --yes node@24 ' +
+      process.argv[1] +
+      '`.\n' +
+      'In a clone of the sources, `npm run demo` and `npm start` bring their own.\n',
+  )
+  process.exitCode = 78
+} else {
+  import('./cli/main.ts').then((main) => main.runCommandLine(process.argv))
+}

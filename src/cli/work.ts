@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import { UsageError } from '../errors.ts'
+import { exitCodes } from './exit-codes.ts'
+import { commaList, readSettings, wholeNumber, withExamples } from './options.ts'
+import { concurrencyOf } from './service.ts'
+import { listenForStop } from './stopping.ts'
+import type { Terminal } from './terminal.ts'
+
+interface WorkOptions {
+  readonly queues?: string[]
+  readonly concurrency?: number
+}
+
+export function addWork(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('work')
+    .summary('more workers, on this or any machine (needs DATABASE_URL)')
+    .description(
+      'Runs workers only. As many as wanted, on any machine that reaches the database (and Redis, where REDIS_URL is set).',
+    )
+    .option(
+      '--queues <names>',
+      'only these, separated by commas: locate, plan, transcribe, classify, timeline',
+      commaList,
+    )
+    .option('--concurrency <number>', 'steps of a queue at once (CALLSIFT_CONCURRENCY)', wholeNumber(1, 256))
+  withExamples(command, [
+    'DATABASE_URL=postgres://… REDIS_URL=redis://… callsift work',
+    'callsift work --queues transcribe,classify --concurrency 16',
+  ])
+  command.action(async (options: WorkOptions) => {
+    const { config, log } = readSettings(command, false)
+    if (!config.hasDatabase) {
+      throw new UsageError(
+        '`work` shares its record with `serve`, so both need a database server; DATABASE_URL is not set.',
+        {
+          hint: 'Set DATABASE_URL (and REDIS_URL) for both, or run `callsift serve` alone: it has workers of its own.',
+          exitCode: exitCodes.configuration,
+        },
+      )
+    }
+    const { registry } = await import('../../workers/index.ts')
+    const unknown = (options.queues ?? []).filter((name) => !registry.queues.includes(name))
+    if (unknown.length > 0) {
+      throw new UsageError(`There is no queue ${unknown.join(', ')}.`, {
+        hint: `The queues are ${registry.queues.join(', ')}.`,
+      })
+    }
+    const stopping = listenForStop()
+    const { openApp } = await import('../context.ts')
+    const app = await openApp(config, log)
+    const { concurrency } = options
+    await app.start()
+    await app.engine.work({
+      ...(options.queues === undefined ? {} : { queues: options.queues }),
+      concurrency: concurrency === undefined ? concurrencyOf(config) : () => concurrency,
+    })
+    terminal.line(`Working on ${(options.queues ?? registry.queues).join(', ')} by ${app.queues.kind}. Ctrl-C ends it.`)
+    const signal = await stopping.asked
+    terminal.note(
+      `${signal}: taking no more work, finishing what runs (up to ${Math.round(config.drainMs / 1000)} s; again to end at once)`,
+    )
+    await app.close({ drainMs: config.drainMs })
+  })
+}
