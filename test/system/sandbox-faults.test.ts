@@ -114,7 +114,7 @@ test('slow and drip answer in the end', async () => {
   expect((await write()).json().success).toBe(true)
   await fault({ route: 'me', kind: 'drip' })
   const headers = { 'x-api-key': 'vibe_api_sandbox_acme' }
-  const dripping = await fetch(`${client.sandbox.url}/me`, { headers, signal: AbortSignal.timeout(400) })
+  const dripping = await fetch(`${client.sandbox.url}/me`, { headers, signal: AbortSignal.timeout(1500) })
   expect(dripping.status).toBe(200)
   await expect(dripping.text()).rejects.toThrow()
 })
