@@ -1,0 +1,41 @@
+import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from './call-again.ts'
+import { callList } from './call-list.ts'
+import { callShow } from './call-show.ts'
+import { callSubmit } from './call-submit.ts'
+import { deliveriesList } from './deliveries-list.ts'
+import { gateOpen } from './gate-open.ts'
+import type { Operation } from './operation.ts'
+import { portalCheck } from './portal-check.ts'
+import { portalList, portalRemove, portalSave, portalSettings, portalWrite } from './portals.ts'
+import { reconcileRun } from './reconcile-run.ts'
+import { status } from './status.ts'
+import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts'
+
+/** Every operation of the program; CLI verbs and the API both run these. */
+export const operations: readonly Operation[] = [
+  status,
+  portalList,
+  portalSave,
+  portalWrite,
+  portalSettings,
+  portalRemove,
+  portalCheck,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
+  callSubmit,
+  callList,
+  callShow,
+  callRetry,
+  callRerun,
+  callAssign,
+  callWriteAgain,
+  callCancel,
+  gateOpen,
+  deliveriesList,
+  reconcileRun,
+]
+
+export function findOperation(name: string): Operation | undefined {
+  return operations.find((operation) => operation.name === name)
+}
