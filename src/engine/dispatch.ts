@@ -178,26 +178,26 @@ async function returnToReady(db: Database, jobs: readonly StepJob[]): Promise<vo
 
 /**
  * The queue's store and the record hold the same random word. When they differ, the store lost its memory (restarted empty,
- * flushed, another server): every job is gone, so every dispatched step is ready again, at once.
+ * flushed, another server): every job is gone, so every dispatched step is ready again, at once. The record's word is changed
+ * first, by compare-and-set; if the process dies before the store has heard the new one, the next look does it again. The queue is
+ * never asked inside a transaction: embedded, both live on one session.
  */
 export async function checkQueueMemory(db: Database, queues: Queues): Promise<{ lost: boolean; redispatched: number }> {
   const stored = await queues.readEpoch()
   const known = await db.selectFrom('callsift.meta').select('value').where('key', '=', 'queue_epoch').executeTakeFirst()
   if (stored !== null && stored === known?.value) return { lost: false, redispatched: 0 }
-  return await db.transaction().execute(async (trx) => {
-    await sql`select pg_advisory_xact_lock(hashtext('callsift.dispatch'))`.execute(trx)
-    const [again, now] = [
-      await queues.readEpoch(),
-      await trx.selectFrom('callsift.meta').select('value').where('key', '=', 'queue_epoch').executeTakeFirst(),
-    ]
-    if (again !== null && again === now?.value) return { lost: false, redispatched: 0 }
-    const epoch = randomUUID()
-    const freed = await sql<{ id: string }>`update callsift.steps set state = 'ready' where state = 'dispatched' returning id`.execute(trx)
-    await sql`insert into callsift.meta (key, value) values ('queue_epoch', ${epoch})
-      on conflict (key) do update set value = excluded.value`.execute(trx)
-    await queues.writeEpoch(epoch)
-    return { lost: true, redispatched: freed.rows.length }
+  const epoch = randomUUID()
+  const redispatched = await db.transaction().execute(async (trx) => {
+    const changed = await sql`insert into callsift.meta as m (key, value) values ('queue_epoch', ${epoch})
+      on conflict (key) do update set value = excluded.value where m.value is not distinct from ${known?.value ?? null}
+      returning key`.execute(trx)
+    if (changed.rows.length === 0) return null
+    const freed = await sql`update callsift.steps set state = 'ready' where state = 'dispatched' returning id`.execute(trx)
+    return freed.rows.length
   })
+  if (redispatched === null) return { lost: false, redispatched: 0 }
+  await queues.writeEpoch(epoch)
+  return { lost: true, redispatched }
 }
 
 /** Dispatched steps that nobody took, and whose job is gone from the queue, are ready again. Returns how many. */
