@@ -14,12 +14,20 @@ const WATCH_EVERY_MS = 250
 const BUSY_FACTOR = 2
 const BUSY_GRACE_MS = 2000
 
+interface Thread {
+  readonly worker: Worker
+  /** Time its loop had been busy when the file at hand was given to it, ms. */
+  busyBefore: number
+}
+
 let running = 0
 const waiting: (() => void)[] = []
+const idle: Thread[] = []
 
 /**
- * `probeAudio` of a file in a thread of its own, so that http stays quick meanwhile; no more at once than cores but
- * one. Throws what `probeAudio` throws; on abort the thread is ended and the signal's reason thrown.
+ * `probeAudio` of a file in another thread, so that http stays quick meanwhile; no more at once than cores but one. A thread
+ * serves one file after another; one that was aborted, overspent or died is ended. Throws what `probeAudio` throws; on abort,
+ * the signal's reason.
  */
 export async function probeInThread(
   path: string,
@@ -30,7 +38,7 @@ export async function probeInThread(
   else running++
   try {
     signal?.throwIfAborted()
-    return readAnswer(await runThread(path, limits, signal))
+    return readAnswer(await askThread(path, limits, signal))
   } finally {
     const next = waiting.shift()
     if (next) next()
@@ -44,10 +52,9 @@ function readAnswer(answer: ProbeAnswer): Probe {
   throw new Permanent(answer.failureClass, { message: answer.message, hint: answer.hint })
 }
 
-function runThread(path: string, limits: ProbeLimits, signal: AbortSignal | undefined): Promise<ProbeAnswer> {
+function startThread(): Thread {
   const file = import.meta.url.endsWith('.ts') ? './probe-worker.ts' : './probe-worker.js'
   const worker = new Worker(new URL(file, import.meta.url), {
-    workerData: { path, limits },
     // The MP3 decoder complains of damaged frames on the console; they are counted, not told.
     stdout: true,
     stderr: true,
@@ -55,30 +62,56 @@ function runThread(path: string, limits: ProbeLimits, signal: AbortSignal | unde
   })
   worker.stdout.resume()
   worker.stderr.resume()
-  let watchdog: NodeJS.Timeout | undefined
-  let abort: (() => void) | undefined
-  return new Promise<ProbeAnswer>((resolve, reject) => {
-    abort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
-    watchdog = setInterval(() => {
-      const busyMs = worker.performance.eventLoopUtilization().active
-      if (busyMs > limits.maxCpuMs * BUSY_FACTOR + BUSY_GRACE_MS)
-        reject(tooExpensive(`kept a thread busy for ${Math.round(busyMs / 1000)} s`))
-    }, WATCH_EVERY_MS)
-    worker.once('message', resolve)
-    worker.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooExpensive(`took more than ${MAX_HEAP_MB} MB`, error) : error,
-      ),
-    )
-    worker.once('exit', (code) =>
-      reject(new Error(`The thread that measures recordings ended with code ${code} and no answer.`)),
-    )
-    if (signal?.aborted) abort()
-  }).finally(() => {
-    clearInterval(watchdog)
-    if (abort) signal?.removeEventListener('abort', abort)
+  const thread = { worker, busyBefore: 0 }
+  // One that dies while nobody waits for it is simply not asked again.
+  worker.on('error', () => undefined)
+  worker.once('exit', () => {
+    const place = idle.indexOf(thread)
+    if (place >= 0) idle.splice(place, 1)
+  })
+  return thread
+}
+
+async function askThread(path: string, limits: ProbeLimits, signal: AbortSignal | undefined): Promise<ProbeAnswer> {
+  const thread = idle.pop() ?? startThread()
+  const { worker } = thread
+  worker.ref()
+  try {
+    const answer = await listen(thread, limits, signal, () => worker.postMessage({ path, limits }))
+    // An idle thread must not keep a program alive that has nothing else to do.
+    worker.unref()
+    idle.push(thread)
+    return answer
+  } catch (error) {
     void worker.terminate()
+    throw error
+  }
+}
+
+function listen(thread: Thread, limits: ProbeLimits, signal: AbortSignal | undefined, begin: () => void): Promise<ProbeAnswer> {
+  const { worker } = thread
+  const busyMs = () => worker.performance.eventLoopUtilization().active
+  const { promise, resolve, reject } = Promise.withResolvers<ProbeAnswer>()
+  const abort = () => reject(signal?.reason)
+  const fail = (error: NodeJS.ErrnoException) =>
+    reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooExpensive(`took more than ${MAX_HEAP_MB} MB`, error) : error)
+  const leave = (code: number) =>
+    reject(new Error(`The thread that measures recordings ended with code ${code} and no answer.`))
+  const watchdog = setInterval(() => {
+    const spentMs = busyMs() - thread.busyBefore
+    if (spentMs > limits.maxCpuMs * BUSY_FACTOR + BUSY_GRACE_MS)
+      reject(tooExpensive(`kept a thread busy for ${Math.round(spentMs / 1000)} s`))
+  }, WATCH_EVERY_MS)
+  thread.busyBefore = busyMs()
+  worker.once('message', resolve)
+  worker.once('error', fail)
+  worker.once('exit', leave)
+  signal?.addEventListener('abort', abort, { once: true })
+  begin()
+  return promise.finally(() => {
+    clearInterval(watchdog)
+    signal?.removeEventListener('abort', abort)
+    worker.off('message', resolve).off('error', fail).off('exit', leave)
   })
 }
 

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { isStepFailure } from '../errors.ts'
 import { type Probe, type ProbeLimits, probeAudio } from './probe.ts'
 
@@ -23,4 +23,7 @@ async function answer(job: { path: string; limits: ProbeLimits }): Promise<Probe
   }
 }
 
-parentPort?.postMessage(await answer(workerData))
+// One file after another: starting a thread costs more than measuring a short call.
+parentPort?.on('message', async (job: { path: string; limits: ProbeLimits }) => {
+  parentPort?.postMessage(await answer(job))
+})
