@@ -1,8 +1,15 @@
 import type { Command } from 'commander'
+import { addCall } from './call.ts'
+import { addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
+import { addMigrate } from './migrate.ts'
+import { addPortal } from './portal.ts'
 import { addSandbox } from './sandbox.ts'
 import { addServe } from './serve.ts'
+import { addStatus } from './status.ts'
 import type { Terminal } from './terminal.ts'
+import { addToken } from './token.ts'
+import { addDeliveries, addGate, addReconcile } from './upkeep.ts'
 import { addWork } from './work.ts'
 
 /** Every verb of the program, in the order of `--help`; one line each. A verb's heavy parts are imported when it runs. */
@@ -10,5 +17,14 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addDemo,
   addServe,
   addWork,
+  addStatus,
+  addCall,
+  addRetry,
+  addPortal,
+  addToken,
+  addGate,
+  addDeliveries,
+  addReconcile,
+  addMigrate,
   addSandbox,
 ]

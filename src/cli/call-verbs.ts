@@ -1,0 +1,261 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { UsageError } from '../errors.ts'
+import { askYes } from './ask.ts'
+import { exitCodes } from './exit-codes.ts'
+import { CallShown, exitCodeOfCall, followCall, printCall } from './follow-call.ts'
+import { withOperations } from './operations.ts'
+import { readSettings, wholeNumber, withExamples } from './options.ts'
+import { listenForStop } from './stopping.ts'
+import { printTable, showTime } from './table.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Named {
+  readonly portal?: string
+  readonly json?: boolean
+}
+
+const Listed = z.object({
+  calls: z.array(
+    z.looseObject({
+      id: z.string(),
+      portalId: z.string(),
+      callRef: z.string().nullable(),
+      createdAt: z.string(),
+      phone: z.string().nullable(),
+      state: z.string(),
+      class: z.string().nullable(),
+      quality: z.string().nullable(),
+      score: z.number().nullable(),
+      written: z.string().nullable(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+})
+const Freed = z.object({ callId: z.string(), freed: z.number() })
+const Paid = z.object({ again: z.array(z.string()), ifChanged: z.array(z.string()) })
+const Rerun = z.object({ callId: z.string(), from: z.string(), paid: Paid, generation: z.number().nullable() })
+const Assigned = z.looseObject({ callId: z.string(), generation: z.number(), note: z.string().nullable() })
+const Again = z.looseObject({ callId: z.string(), intentNo: z.number(), generation: z.number() })
+const Cancelled = z.object({ callId: z.string(), state: z.string() })
+
+function verb(parent: Command, name: string, description: string, examples: readonly string[]): Command {
+  const command = parent
+    .command(name)
+    .description(description)
+    .argument('<call>', 'its id here, its CALL_ID, or activity:ID')
+    .option('--portal <id>', 'of this portal')
+    .option('--json', 'answer as JSON')
+  return withExamples(command, examples)
+}
+
+const nameOf = (call: string, options: Named) => ({
+  call,
+  ...(options.portal === undefined ? {} : { portalId: options.portal }),
+})
+
+export function addCallVerbs(parent: Command, terminal: Terminal): void {
+  addShow(parent, terminal)
+  addList(parent, terminal)
+  addRetryTo(parent, terminal)
+  addRerun(parent, terminal)
+  addAssign(parent, terminal)
+  addWriteAgain(parent, terminal)
+  addCancel(parent, terminal)
+}
+
+function addShow(parent: Command, terminal: Terminal): void {
+  const command = verb(
+    parent,
+    'show',
+    'Everything known of one call: how far it came, why it waits, its verdict and entry.',
+    ['callsift call show 42', 'callsift call show activity:1337 --json', 'callsift call show 42 --follow'],
+  )
+  command.option('--follow', 'watch it until it ends')
+  command.action(async (call: string, options: Named & { follow?: boolean }) => {
+    const { config, log } = readSettings(command, true)
+    await withOperations(config, log, async (operations) => {
+      let shown = await operations.ask('call.show', nameOf(call, options), CallShown)
+      if (options.follow === true) {
+        const stopping = listenForStop()
+        const stop = new AbortController()
+        void stopping.asked.then(() => stop.abort())
+        shown = (await followCall(terminal, operations, shown.call.id, stop.signal)) ?? shown
+        stopping.release()
+      }
+      process.exitCode = exitCodeOfCall(shown)
+      if (options.json === true) terminal.json(shown)
+      else printCall(terminal, shown)
+    })
+  })
+}
+
+interface ListOptions {
+  readonly status?: string
+  readonly portal?: string
+  readonly class?: string
+  readonly limit: number
+  readonly cursor?: string
+  readonly json?: boolean
+}
+
+function addList(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('list')
+    .description('Lists calls, newest first.')
+    .option('--status <word>', 'running, done, parked or cancelled')
+    .option('--class <word>', 'that failed or wait for this reason, such as scope_missing')
+    .option('--portal <id>', 'of this portal')
+    .option('--limit <number>', 'so many', wholeNumber(1, 200), 50)
+    .option('--cursor <id>', 'go on after the last page')
+    .option('--json', 'answer as JSON')
+  withExamples(command, ['callsift call list', 'callsift call list --status parked --json'])
+  command.action(async ({ json, ...filter }: ListOptions) => {
+    const { config, log } = readSettings(command, true)
+    const answer = await withOperations(config, log, (operations) => operations.ask('call.list', filter, Listed))
+    if (json === true) return terminal.json(answer)
+    if (answer.calls.length === 0) return terminal.line('There are no such calls.')
+    const rows = answer.calls.map((one) => [
+      one.id,
+      showTime(one.createdAt),
+      one.portalId,
+      one.phone ?? '-',
+      one.class === null ? one.state : `${one.state} (${one.class})`,
+      one.quality === null ? '-' : `${one.quality} ${one.score ?? ''}`.trim(),
+      one.written ?? '-',
+    ])
+    printTable(terminal, ['ID', 'TAKEN IN', 'PORTAL', 'PHONE', 'STATE', 'VERDICT', 'ENTRY'], rows)
+    if (answer.nextCursor !== null) terminal.note(`More: --cursor ${answer.nextCursor}`)
+  })
+}
+
+const retryWords = 'Sends the parked steps of a call on their way again; what succeeded is not repeated.'
+
+function onRetry(command: Command, terminal: Terminal): void {
+  command.action(async (call: string, options: Named) => {
+    const { config, log } = readSettings(command, true)
+    const answer = await withOperations(config, log, (operations) =>
+      operations.ask('call.retry', nameOf(call, options), Freed),
+    )
+    if (options.json === true) return terminal.json(answer)
+    terminal.line(
+      `Call ${answer.callId} goes on (${answer.freed} steps). Watch it: callsift call show ${answer.callId} --follow`,
+    )
+  })
+}
+
+function addRetryTo(parent: Command, terminal: Terminal): void {
+  onRetry(verb(parent, 'retry', retryWords, ['callsift call retry 42']), terminal)
+}
+
+/** `callsift retry 42` is short for `callsift call retry 42`. */
+export function addRetry(program: Command, terminal: Terminal): void {
+  onRetry(
+    verb(program, 'retry', retryWords, ['callsift retry 42']).summary('send a parked call on its way again'),
+    terminal,
+  )
+}
+
+function addRerun(parent: Command, terminal: Terminal): void {
+  const command = verb(
+    parent,
+    'rerun',
+    'Runs a call again from a step. Outputs whose input is unchanged are reused; what must be paid again is said first.',
+    ['callsift call rerun 42 --from classifyLead', 'callsift call rerun 42 --from writeTimeline --yes'],
+  )
+    .requiredOption('--from <step>', 'locateRecording, planAudio, transcribePart, classifyLead or writeTimeline')
+    .option('--yes', 'do not ask')
+  command.action(async (call: string, options: Named & { from: string; yes?: boolean }) => {
+    const { config, log } = readSettings(command, true)
+    await withOperations(config, log, async (operations) => {
+      const input = { ...nameOf(call, options), from: options.from }
+      const { paid, callId } = await operations.ask('call.rerun', { ...input, preview: true }, Rerun)
+      terminal.note(
+        paid.again.length === 0 ? 'Nothing is certainly paid again.' : `Paid again: ${paid.again.join(', ')}.`,
+      )
+      if (paid.ifChanged.length > 0)
+        terminal.note(`Paid again only where their input has changed: ${paid.ifChanged.join(', ')}.`)
+      if (options.yes !== true && paid.again.length > 0) {
+        if (!terminal.interactive)
+          throw new UsageError('This is paid for again, and nobody is there to ask.', { hint: 'Add --yes.' })
+        if (!(await askYes(`Run call ${callId} again from ${options.from}?`))) {
+          process.exitCode = exitCodes.failed
+          return terminal.line('Nothing was changed.')
+        }
+      }
+      const done = await operations.ask('call.rerun', input, Rerun)
+      if (options.json === true) return terminal.json(done)
+      terminal.line(`Call ${done.callId} runs again from ${done.from} (generation ${done.generation}).`)
+    })
+  })
+}
+
+function addAssign(parent: Command, terminal: Terminal): void {
+  const id = wholeNumber(1, Number.MAX_SAFE_INTEGER)
+  const command = verb(
+    parent,
+    'assign',
+    'Says which CRM record a call belongs to, and runs it again; transcript and verdict are reused.',
+    ['callsift call assign 42 --deal 7'],
+  )
+    .option('--deal <id>', 'this deal', id)
+    .option('--lead <id>', 'this lead', id)
+    .option('--contact <id>', 'this contact', id)
+    .option('--company <id>', 'this company', id)
+  command.action(
+    async (call: string, options: Named & { lead?: number; deal?: number; contact?: number; company?: number }) => {
+      const given = [options.lead, options.deal, options.contact, options.company].flatMap((entityId, index) =>
+        entityId === undefined ? [] : [{ entityTypeId: index + 1, entityId: String(entityId) }],
+      )
+      const [entity] = given
+      if (entity === undefined || given.length > 1)
+        throw new UsageError('Name one record.', { hint: 'Give one of --deal, --lead, --contact or --company.' })
+      const { config, log } = readSettings(command, true)
+      const answer = await withOperations(config, log, (operations) =>
+        operations.ask('call.assign', { ...nameOf(call, options), ...entity }, Assigned),
+      )
+      if (options.json === true) return terminal.json(answer)
+      terminal.line(`Call ${answer.callId} is assigned and goes on.${answer.note === null ? '' : ` ${answer.note}`}`)
+    },
+  )
+}
+
+function addWriteAgain(parent: Command, terminal: Terminal): void {
+  const command = verb(
+    parent,
+    'write-again',
+    'Writes a second entry beside the one that stands. Entries cannot be deleted.',
+    ['callsift call write-again 42 --yes'],
+  ).option('--yes', 'do not ask')
+  command.action(async (call: string, options: Named & { yes?: boolean }) => {
+    if (options.yes !== true) {
+      if (!terminal.interactive)
+        throw new UsageError('A second entry cannot be deleted, and nobody is there to ask.', { hint: 'Add --yes.' })
+      if (!(await askYes(`Write a second entry for call ${call}? It cannot be deleted.`)))
+        return terminal.line('Nothing was changed.')
+    }
+    const { config, log } = readSettings(command, true)
+    const answer = await withOperations(config, log, (operations) =>
+      operations.ask('call.write-again', { ...nameOf(call, options), yes: true }, Again),
+    )
+    if (options.json === true) return terminal.json(answer)
+    terminal.line(`Call ${answer.callId}: entry number ${answer.intentNo} will be written.`)
+  })
+}
+
+function addCancel(parent: Command, terminal: Terminal): void {
+  const command = verb(
+    parent,
+    'cancel',
+    'Ends a call that is running or parked; what is under way may finish, but nothing follows it.',
+    ['callsift call cancel 42'],
+  )
+  command.action(async (call: string, options: Named) => {
+    const { config, log } = readSettings(command, true)
+    const answer = await withOperations(config, log, (operations) =>
+      operations.ask('call.cancel', nameOf(call, options), Cancelled),
+    )
+    if (options.json === true) return terminal.json(answer)
+    terminal.line(`Call ${answer.callId} is cancelled.`)
+  })
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import { exitCodes } from './exit-codes.ts'
+import type { Operations } from './operations.ts'
+import type { Terminal } from './terminal.ts'
+
+const Step = z.looseObject({
+  name: z.string(),
+  index: z.number(),
+  state: z.string(),
+  class: z.string().nullable(),
+  message: z.string().nullable(),
+})
+
+export const CallShown = z.looseObject({
+  call: z.looseObject({
+    id: z.string(),
+    portalId: z.string(),
+    callRef: z.string().nullable(),
+    durationSeconds: z.number().nullable(),
+    dryRun: z.boolean(),
+  }),
+  run: z.looseObject({ state: z.string(), class: z.string().nullable(), generation: z.number() }).nullable(),
+  steps: z.array(Step),
+  answer: z.object({ sentence: z.string(), mend: z.string().nullable() }),
+  verdict: z
+    .looseObject({ quality: z.string().nullish(), score: z.number().nullish(), reason: z.string().nullish() })
+    .nullable(),
+  entry: z
+    .looseObject({
+      state: z.string(),
+      title: z.string(),
+      text: z.string(),
+      externalId: z.string().nullable(),
+      entity: z.object({ typeId: z.number(), id: z.number() }),
+    })
+    .nullable(),
+})
+export type CallShown = z.output<typeof CallShown>
+
+const stepWords: Readonly<Record<string, string>> = {
+  locateRecording: 'finding the recording and its CRM record',
+  planAudio: 'fetching and measuring the recording',
+  transcribePart: 'transcribing',
+  classifyLead: 'judging',
+  writeTimeline: 'writing the timeline entry',
+}
+const entityWords: Readonly<Record<number, string>> = { 1: 'lead', 2: 'deal', 3: 'contact', 4: 'company' }
+
+const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+/**
+ * Tells each step's progress until the run has ended or is parked. Null when it was asked to stop watching.
+ * The record is asked each half second: it may be another process's.
+ */
+export async function followCall(
+  terminal: Terminal,
+  operations: Operations,
+  callId: string,
+  stop: AbortSignal,
+): Promise<CallShown | null> {
+  const told = new Map<string, string>()
+  const began = performance.now()
+  for (;;) {
+    const shown = await operations.ask('call.show', { call: callId }, CallShown)
+    for (const step of shown.steps) {
+      const key = `${shown.run?.generation}:${step.name}:${step.index}`
+      const news = step.state === 'ready' && step.class === null ? 'waiting' : `${step.state} ${step.class ?? ''}`
+      if (told.get(key) === news || news === 'waiting' || step.state === 'dispatched') continue
+      told.set(key, news)
+      const part = step.name === 'transcribePart' ? ` part ${step.index + 1}` : ''
+      const why = step.state === 'done' || step.state === 'running' ? '' : `: ${step.message ?? step.class ?? ''}`
+      const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(6)
+      terminal.note(
+        `${seconds} s  ${stepWords[step.name] ?? step.name}${part}: ${step.state === 'ready' ? 'put off' : step.state}${why}`,
+      )
+    }
+    if (shown.run !== null && shown.run.state !== 'running') return shown
+    if (stop.aborted) return null
+    await delay(500)
+  }
+}
+
+/** Where the call stands, its verdict and its entry. */
+export function printCall(terminal: Terminal, shown: CallShown): void {
+  const { call, verdict, entry } = shown
+  terminal.line(
+    `Call ${call.id}${call.callRef === null ? '' : ` (${call.callRef})`} of portal ${call.portalId}: ${shown.answer.sentence}`,
+  )
+  if (shown.answer.mend !== null) terminal.line(`  ${shown.answer.mend}`)
+  if (verdict !== null && entry === null && typeof verdict.quality === 'string') {
+    terminal.line(`  Verdict: ${verdict.quality} (${verdict.score}/100). ${verdict.reason ?? ''}`)
+  }
+  if (entry === null) return
+  const place = `${entityWords[entry.entity.typeId] ?? `entity ${entry.entity.typeId}`} ${entry.entity.id}`
+  terminal.line()
+  terminal.line(
+    entry.state === 'observed'
+      ? `The entry that would be written to ${place}:`
+      : `The entry of ${place}${entry.externalId === null ? '' : ` (id ${entry.externalId})`}:`,
+  )
+  terminal.line(`  ${terminal.paint('bold', entry.title)}`)
+  for (const line of entry.text.split('\n')) terminal.line(`  ${line}`)
+}
+
+/** 1 when the call is parked: it needs a person. */
+export function exitCodeOfCall(shown: CallShown): number {
+  return shown.run?.state === 'parked' ? exitCodes.failed : exitCodes.ok
+}

@@ -1,0 +1,102 @@
+import { createReadStream, openAsBlob } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { z } from 'zod'
+import type { Config } from '../config.ts'
+import type { App } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { type RunningService, reachFolder } from './reach-folder.ts'
+import { askService, sendFile } from './service-client.ts'
+
+/** The operations as a verb sees them, wherever they run. */
+export interface Operations {
+  /** Runs one and reads of its answer what `shape` names. Throws what the operation threw. */
+  ask<Shape extends z.ZodType>(name: string, input: Record<string, unknown>, shape: Shape): Promise<z.output<Shape>>
+  /** Sends a recording and takes it in as a call; `fields` are those of `call.submit`. */
+  submitFile<Shape extends z.ZodType>(
+    path: string,
+    fields: Record<string, unknown>,
+    shape: Shape,
+  ): Promise<z.output<Shape>>
+  /** Set where no other process owns the record, so that whoever wants work done may do it here. */
+  readonly app: App | null
+}
+
+const caller = { actor: 'command line' }
+
+function readAnswer<Shape extends z.ZodType>(name: string, shape: Shape, answer: unknown): z.output<Shape> {
+  const read = shape.safeParse(answer)
+  if (read.success) return read.data
+  throw new Error(
+    `${name} answered in a shape this program does not know: ${read.error.issues[0]?.path.join('.')} ${read.error.issues[0]?.message}`,
+  )
+}
+
+async function assertFile(path: string): Promise<void> {
+  const facts = await stat(path).catch(() => null)
+  if (facts?.isFile() !== true)
+    throw new UsageError(`There is no file ${path}.`, { hint: 'Give the path of a recording.' })
+}
+
+function throughService(service: RunningService): Operations {
+  return {
+    app: null,
+    ask: async (name, input, shape) => readAnswer(name, shape, await askService(service, name, input)),
+    submitFile: async (path, fields, shape) => {
+      await assertFile(path)
+      return readAnswer(
+        'call.submit',
+        shape,
+        await sendFile(service, { name: basename(path), blob: await openAsBlob(path) }, fields),
+      )
+    },
+  }
+}
+
+async function inThisProcess(app: App): Promise<Operations> {
+  const [{ findOperation }, { runOperation }] = await Promise.all([
+    import('../ops/index.ts'),
+    import('../ops/operation.ts'),
+  ])
+  const ask: Operations['ask'] = async (name, input, shape) => {
+    const operation = findOperation(name)
+    if (operation === undefined) throw new Error(`there is no operation ${name}`)
+    return readAnswer(name, shape, await runOperation(app, operation, input, caller))
+  }
+  return {
+    app,
+    ask,
+    submitFile: async (path, fields, shape) => {
+      await assertFile(path)
+      const [{ choosePortal }, { storeUpload }] = await Promise.all([
+        import('../ops/call-submit.ts'),
+        import('../db/uploads.ts'),
+      ])
+      const named = fields['portalId']
+      const portal = await choosePortal(app, typeof named === 'string' ? named : undefined)
+      const upload = await storeUpload(app.db, { portalId: portal.id, contentType: null }, createReadStream(path))
+      return await ask('call.submit', { ...fields, portalId: portal.id, uploadId: upload.id }, shape)
+    },
+  }
+}
+
+/**
+ * Gives a verb the operations. A database server is opened directly. An embedded record has one owner: a running `serve` or
+ * `demo` is asked over HTTP; a record that nobody owns is opened here, and let go of at the end.
+ */
+export async function withOperations<Value>(
+  config: Config,
+  log: Log,
+  run: (operations: Operations) => Promise<Value>,
+): Promise<Value> {
+  const service = config.hasDatabase ? null : await reachFolder(config.dataDir)
+  if (service !== null) return await run(throughService(service))
+  const { openApp } = await import('../context.ts')
+  const app = await openApp(config, log)
+  try {
+    return await run(await inThisProcess(app))
+  } finally {
+    await app.close({ drainMs: config.drainMs })
+  }
+}

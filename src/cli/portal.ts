@@ -1,0 +1,169 @@
+import { readFile } from 'node:fs/promises'
+import { Argument, type Command } from 'commander'
+import { z } from 'zod'
+import { UsageError } from '../errors.ts'
+import { askYes } from './ask.ts'
+import { exitCodes } from './exit-codes.ts'
+import { withOperations } from './operations.ts'
+import { commaList, readSettings, withExamples } from './options.ts'
+import { Checked, portalAdd, printFindings } from './portal-add.ts'
+import { printTable, showTime } from './table.ts'
+import type { Terminal } from './terminal.ts'
+
+const Portal = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  writeEnabled: z.boolean(),
+  sandbox: z.boolean(),
+  robot: z.boolean(),
+  applicationTokens: z.number(),
+  lastEventAt: z.string().nullable(),
+  settings: z.record(z.string(), z.unknown()),
+})
+const Listed = z.object({ portals: z.array(Portal) })
+const Changed = z.looseObject({ portal: Portal, note: z.string().nullish() })
+const Removed = z.object({ id: z.string(), removed: z.literal(true) })
+
+interface Json {
+  readonly json?: boolean
+}
+
+export function addPortal(program: Command, terminal: Terminal): void {
+  const portal = program
+    .command('portal')
+    .summary('portals: add, list, check, write, set, remove')
+    .description('The Bitrix24 portals whose calls are taken in.')
+  portal.addCommand(portalAdd(terminal).copyInheritedSettings(portal))
+  addList(portal, terminal)
+  addCheck(portal, terminal)
+  addWrite(portal, terminal)
+  addSet(portal, terminal)
+  addRemove(portal, terminal)
+}
+
+function addList(portal: Command, terminal: Terminal): void {
+  const command = portal.command('list').description('Lists the portals.').option('--json', 'answer as JSON')
+  withExamples(command, ['callsift portal list'])
+  command.action(async (options: Json) => {
+    const { config, log } = readSettings(command, true)
+    const answer = await withOperations(config, log, (operations) => operations.ask('portal.list', {}, Listed))
+    if (options.json === true) return terminal.json(answer)
+    if (answer.portals.length === 0) return terminal.line('There are no portals. Add one with `callsift portal add`.')
+    const rows = answer.portals.map((one) => [
+      one.id,
+      one.sandbox ? `${one.name} ${terminal.paint('yellow', 'SANDBOX')}` : one.name,
+      one.writeEnabled && config.write ? 'writes' : 'observes',
+      one.applicationTokens === 0 ? 'polled only' : 'by event',
+      showTime(one.lastEventAt),
+      Object.entries(one.settings)
+        .map(([name, value]) => `${name}=${name === 'prompt' ? '…' : String(value)}`)
+        .join(' '),
+    ])
+    printTable(terminal, ['ID', 'NAME', 'MODE', 'CALLS COME', 'LAST EVENT', 'SETTINGS'], rows)
+  })
+}
+
+function addCheck(portal: Command, terminal: Terminal): void {
+  const command = portal
+    .command('check')
+    .description("Tests with free calls whether the portal's key may do all that is needed.")
+    .argument('<id>')
+    .option('--json', 'answer as JSON')
+  withExamples(command, ['callsift portal check acme'])
+  command.action(async (id: string, options: Json) => {
+    const { config, log } = readSettings(command, true)
+    terminal.note('Asking the upstream, one free call for each scope…')
+    const check = await withOperations(config, log, (operations) => operations.ask('portal.check', { id }, Checked))
+    process.exitCode = check.ok ? exitCodes.ok : exitCodes.failed
+    if (options.json === true) terminal.json(check)
+    else printFindings(terminal, check)
+  })
+}
+
+function addWrite(portal: Command, terminal: Terminal): void {
+  const command = portal
+    .command('write')
+    .description(
+      'Turns writing on or off. Off (observe mode): everything runs, the entry is shown, nothing is written.',
+    )
+    .argument('<id>')
+    .addArgument(new Argument('<on|off>').choices(['on', 'off']))
+    .option('--json', 'answer as JSON')
+  withExamples(command, ['callsift portal write acme on', 'callsift portal write acme off'])
+  command.action(async (id: string, word: string, options: Json) => {
+    const { config, log } = readSettings(command, true)
+    const answer = await withOperations(config, log, (operations) =>
+      operations.ask('portal.write', { id, on: word === 'on' }, Changed),
+    )
+    if (options.json === true) return terminal.json(answer)
+    terminal.line(
+      answer.portal.writeEnabled
+        ? `Portal ${id} is written to. Entries cannot be deleted.`
+        : `Portal ${id} is in OBSERVE mode: nothing is written.`,
+    )
+    if (typeof answer.note === 'string') terminal.line(answer.note)
+  })
+}
+
+const lists = new Set(['directions', 'users', 'lines'])
+
+/** `minSeconds=20`, `users=1,7`, `prompt=@rubric.txt`; nothing after the sign takes a setting back to the program's default. */
+async function readSetting(pair: string): Promise<[string, unknown]> {
+  const at = pair.indexOf('=')
+  if (at < 1) throw new UsageError(`"${pair}" is not a setting.`, { hint: 'Write name=value, such as minSeconds=20.' })
+  const name = pair.slice(0, at)
+  const value = pair.slice(at + 1)
+  if (value === '') return [name, null]
+  if (lists.has(name)) return [name, commaList(value)]
+  if (name === 'minSeconds') return [name, Number(value)]
+  if (value.startsWith('@')) return [name, await readFile(value.slice(1), 'utf8')]
+  return [name, value]
+}
+
+function addSet(portal: Command, terminal: Terminal): void {
+  const command = portal
+    .command('set')
+    .description(
+      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), chatModel, speechModel, prompt (@file reads a file).\nAn empty value takes one back to the program's default.",
+    )
+    .argument('<id>')
+    .argument('<name=value...>')
+    .option('--json', 'answer as JSON')
+  withExamples(command, [
+    'callsift portal set acme minSeconds=20 directions=in',
+    'callsift portal set acme language=auto prompt=@rubric.txt',
+    'callsift portal set acme users=',
+  ])
+  command.action(async (id: string, pairs: string[], options: Json) => {
+    const { config, log } = readSettings(command, true)
+    const settings = Object.fromEntries(await Promise.all(pairs.map(readSetting)))
+    const answer = await withOperations(config, log, (operations) =>
+      operations.ask('portal.settings', { id, settings }, Changed),
+    )
+    if (options.json === true) return terminal.json(answer)
+    terminal.line(`Portal ${id} now has: ${JSON.stringify(answer.portal.settings)}`)
+  })
+}
+
+function addRemove(portal: Command, terminal: Terminal): void {
+  const command = portal
+    .command('remove')
+    .description('Takes a portal out of service and forgets its key. Its calls stay for the record.')
+    .argument('<id>')
+    .option('--yes', 'do not ask')
+    .option('--json', 'answer as JSON')
+  withExamples(command, ['callsift portal remove acme', 'callsift portal remove acme --yes'])
+  command.action(async (id: string, options: Json & { yes?: boolean }) => {
+    const { config, log } = readSettings(command, true)
+    if (options.yes !== true) {
+      if (!terminal.interactive)
+        throw new UsageError('Removing a portal wants a word of consent, and nobody is there to ask.', {
+          hint: 'Add --yes.',
+        })
+      if (!(await askYes(`Remove portal ${id} and forget its key?`))) return terminal.line('Nothing was changed.')
+    }
+    const answer = await withOperations(config, log, (operations) => operations.ask('portal.remove', { id }, Removed))
+    if (options.json === true) return terminal.json(answer)
+    terminal.line(`Portal ${answer.id} is removed.`)
+  })
+}
