@@ -68,7 +68,12 @@ const Environment = z.object({
   CALLSIFT_ALLOW_HOSTS: z
     .string()
     .default('')
-    .transform((list) => list.split(',').map((host) => host.trim()).filter(Boolean)),
+    .transform((list) =>
+      list
+        .split(',')
+        .map((host) => host.trim())
+        .filter(Boolean),
+    ),
   CALLSIFT_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(8),
   CALLSIFT_AI_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(4),
   CALLSIFT_RATE_PER_MINUTE: z.coerce.number().int().min(1).default(300),

@@ -95,7 +95,8 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     engine.kick()
     return accepted
   })
-  const clientFor = (portal: Portal) => upstreams.bind(portal, { claim: null, workerId: engine.workerId() ?? 'outside' }).vibecode
+  const clientFor = (portal: Portal) =>
+    upstreams.bind(portal, { claim: null, workerId: engine.workerId() ?? 'outside' }).vibecode
   const reconcile: App['reconcile'] = (options = {}) =>
     reconcilePortals({ db, config, log, clientFor, accept: intake.accept }, options)
   const services: { stop(): Promise<void> }[] = []
@@ -138,9 +139,13 @@ export async function openApp(config: Config, log: Log): Promise<App> {
 function wait(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms)
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    }, { once: true })
+    signal?.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
   })
 }

@@ -3,13 +3,19 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 export type Log = Logger
 
 /** JSON lines on stderr, so that stdout stays the command's own answer. Ids and classes only: no bodies, no phones, no keys. */
-export function createLog(level: string, destination: DestinationStream = pino.destination({ dest: 2, sync: true })): Log {
+export function createLog(
+  level: string,
+  destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
+): Log {
   return pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: ['apiKey', '*.apiKey', 'token', '*.token', 'headers.authorization', 'headers["x-api-key"]'], censor: '[sealed]' },
+      redact: {
+        paths: ['apiKey', '*.apiKey', 'token', '*.token', 'headers.authorization', 'headers["x-api-key"]'],
+        censor: '[sealed]',
+      },
     },
     destination,
   )

@@ -19,7 +19,12 @@ export function createSealer(master: string): Sealer {
       const nonce = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(aad))
       const body = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()])
-      return [version, nonce.toString('base64url'), cipher.getAuthTag().toString('base64url'), body.toString('base64url')].join('.')
+      return [
+        version,
+        nonce.toString('base64url'),
+        cipher.getAuthTag().toString('base64url'),
+        body.toString('base64url'),
+      ].join('.')
     },
     unseal: (sealed, aad) => {
       try {
@@ -59,7 +64,10 @@ export async function readSecretKey(given: string | undefined, dataDir: string):
       if (secret.length >= 16) return secret
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    throw new UsageError(`${path} is empty.`, { exitCode: 78, hint: 'Remove it to have a new one made, then add the portals again.' })
+    throw new UsageError(`${path} is empty.`, {
+      exitCode: 78,
+      hint: 'Remove it to have a new one made, then add the portals again.',
+    })
   }
 }
 

@@ -51,7 +51,10 @@ async function fetchLink(context: CallContext, url: string, path: string, limits
     fetchToFile({ ...limits, url, target: path, allowedHosts, userAgent: 'callsift' }),
   )
   if (saved.bytes === 0) {
-    throw new Permanent('empty_audio', { message: 'The recording is empty (0 bytes).', hint: 'Check that the telephony stores recordings.' })
+    throw new Permanent('empty_audio', {
+      message: 'The recording is empty (0 bytes).',
+      hint: 'Check that the telephony stores recordings.',
+    })
   }
   return saved
 }

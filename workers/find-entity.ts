@@ -22,18 +22,29 @@ export async function findEntity(
   const boundDeals = bound.filter((entity) => entity.typeId === deal).sort((a, b) => b.id - a.id)
   const [newest] = boundDeals
   if (newest !== undefined) return boundDeals.length === 1 ? newest : await newestOpen(vibecode, boundDeals)
-  const owner = [contact, company, lead].map((typeId) => bound.find((entity) => entity.typeId === typeId)).find((one) => one !== undefined)
+  const owner = [contact, company, lead]
+    .map((typeId) => bound.find((entity) => entity.typeId === typeId))
+    .find((one) => one !== undefined)
   if (owner !== undefined) {
     const [open] = await vibecode.crm.findOpenDeals(ownerFilter(owner), { limit: 1 })
     if (open !== undefined) return { typeId: deal, id: open.id }
   }
-  return [lead, contact, company].map((typeId) => bound.find((entity) => entity.typeId === typeId)).find((one) => one !== undefined) ?? null
+  return (
+    [lead, contact, company]
+      .map((typeId) => bound.find((entity) => entity.typeId === typeId))
+      .find((one) => one !== undefined) ?? null
+  )
 }
 
-async function listBound(vibecode: Vibecode, activity: Activity | null, statistic: CallRecord | null): Promise<Entity[]> {
+async function listBound(
+  vibecode: Vibecode,
+  activity: Activity | null,
+  statistic: CallRecord | null,
+): Promise<Entity[]> {
   const bound: Entity[] = []
   if (activity !== null) {
-    for (const binding of await readBindings(vibecode, activity.id)) bound.push({ typeId: binding.entityTypeId, id: binding.entityId })
+    for (const binding of await readBindings(vibecode, activity.id))
+      bound.push({ typeId: binding.entityTypeId, id: binding.entityId })
     if (bound.length === 0 && activity.ownerTypeId !== null && activity.ownerId !== null) {
       bound.push({ typeId: activity.ownerTypeId, id: activity.ownerId })
     }
@@ -49,7 +60,11 @@ async function readBindings(vibecode: Vibecode, activityId: number) {
   try {
     return await vibecode.crm.getActivityBindings(activityId)
   } catch (error) {
-    if (error instanceof Permanent && (error.httpStatus === 404 || error.httpStatus === 405 || error.httpStatus === 501)) return []
+    if (
+      error instanceof Permanent &&
+      (error.httpStatus === 404 || error.httpStatus === 405 || error.httpStatus === 501)
+    )
+      return []
     throw error
   }
 }

@@ -39,7 +39,13 @@ export function createGuard(deps: GuardDeps): StepGuard {
   let notAfter: number | null = null
 
   const takeSlot = async (bytes: boolean, leaseMs: number, signal?: AbortSignal) => {
-    const slot = await slots.take(portalId, { bytes, workerId: deps.workerId, waitMs: timings.slotWaitMs, leaseMs, signal })
+    const slot = await slots.take(portalId, {
+      bytes,
+      workerId: deps.workerId,
+      waitMs: timings.slotWaitMs,
+      leaseMs,
+      signal,
+    })
     if (slot !== null) return slot
     throw new Later(200 + 600 * deps.random(), 'portal_busy', {
       message: `Portal ${portalId} already executes the two requests it allows at once.`,
@@ -63,7 +69,8 @@ export function createGuard(deps: GuardDeps): StepGuard {
   const check = async (names: readonly string[]): Promise<number> => {
     const checkedAt = performance.now()
     const [held, closed] = await Promise.all([
-      deps.claim === null || holdsLease(deps.db, deps.claim, { workerTtlMs: timings.workerTtlMs, marginMs: 2 * timings.permitMs }),
+      deps.claim === null ||
+        holdsLease(deps.db, deps.claim, { workerTtlMs: timings.workerTtlMs, marginMs: 2 * timings.permitMs }),
       gates.closed(keyId, names),
     ])
     if (!held) {

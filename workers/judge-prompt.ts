@@ -8,7 +8,10 @@ export const defaultRubric =
  * What is asked of the model. The transcript stands between fences that carry a word its speakers cannot know, and is declared
  * data: what callers say is never an order.
  */
-export function judgePrompt(options: { rubric: string; transcript: string; seed: string }): { system: string; user: string } {
+export function judgePrompt(options: { rubric: string; transcript: string; seed: string }): {
+  system: string
+  user: string
+} {
   const nonce = createHash('sha256').update(`fence ${options.seed}`).digest('hex').slice(0, 12)
   return {
     system: [

@@ -2,10 +2,10 @@ import type { Config } from '../src/config.ts'
 import { unknownIdentities } from '../src/db/call-facts.ts'
 import type { Database } from '../src/db/connect.ts'
 import { finishReconcile, listPortals, type Portal, takeReconcile } from '../src/db/portals.ts'
+import { isStepFailure } from '../src/errors.ts'
 import type { Acceptance } from '../src/intake/accept-calls.ts'
 import { directionOf, filterCall, maskPhone } from '../src/intake/filter-call.ts'
 import { type IncomingCall, identitiesOf } from '../src/intake/incoming-call.ts'
-import { isStepFailure } from '../src/errors.ts'
 import type { Log } from '../src/log.ts'
 import type { Vibecode } from '../src/vibecode/client.ts'
 import type { CallRecord } from '../src/wire/telephony.ts'
@@ -46,12 +46,18 @@ export async function reconcilePortals(
       listed += report.listed
       found += report.found
       if (report.found > 0 && portal.tokenHashes.length > 0) {
-        deps.log.warn({ portal: portal.id, ...report }, 'reconcile found calls that no event had told of; they were taken in')
+        deps.log.warn(
+          { portal: portal.id, ...report },
+          'reconcile found calls that no event had told of; they were taken in',
+        )
       }
     } catch (error) {
       // A closed gate or a busy portal: the next round comes by itself, and the gate has said why.
       if (!isStepFailure(error)) throw error
-      deps.log.info({ portal: portal.id, class: error.class, reason: error.message }, 'reconcile could not ask the portal')
+      deps.log.info(
+        { portal: portal.id, class: error.class, reason: error.message },
+        'reconcile could not ask the portal',
+      )
     } finally {
       await finishReconcile(deps.db, portal.id)
     }
@@ -82,7 +88,14 @@ function toIncoming(row: CallRecord, portal: Portal, config: Config): IncomingCa
   if (row.callId === null) return null
   const userId = row.portalUserId?.toString() ?? null
   const reason = filterCall(
-    { direction: directionOf(row.callType), callType: row.callType, durationSeconds: row.durationSeconds, failedCode: row.failedCode, line: row.portalNumber, userId },
+    {
+      direction: directionOf(row.callType),
+      callType: row.callType,
+      durationSeconds: row.durationSeconds,
+      failedCode: row.failedCode,
+      line: row.portalNumber,
+      userId,
+    },
     portal.settings,
     config,
   )

@@ -16,7 +16,10 @@ import { createGuard, type StepGuard } from './guard.ts'
 
 export interface Upstreams {
   /** A client and the guard it stands behind, for one attempt, or (claim null) for work outside any step. */
-  bind(portal: Portal, options: { claim: Claim | null; workerId: string; signal?: AbortSignal; noteRequest?: (id: string) => void }): {
+  bind(
+    portal: Portal,
+    options: { claim: Claim | null; workerId: string; signal?: AbortSignal; noteRequest?: (id: string) => void },
+  ): {
     vibecode: Vibecode
     guard: StepGuard
   }
@@ -53,7 +56,9 @@ export function createUpstreams(deps: {
 
   const apiKeyOf = (portal: Portal): string => {
     const given = config.secrets.apiKey
-    return given !== undefined && keyIdOf(given) === portal.keyId ? given : deps.sealer.unseal(portal.sealedKey, portal.id)
+    return given !== undefined && keyIdOf(given) === portal.keyId
+      ? given
+      : deps.sealer.unseal(portal.sealedKey, portal.id)
   }
   const clientOf = (portal: Portal): Vibecode => {
     const name = `${portal.id} ${portal.keyId} ${portal.baseUrl}`
@@ -64,7 +69,14 @@ export function createUpstreams(deps: {
       traits: createUpstreamTraits(),
     }
     shared.set(portal.baseUrl, parts)
-    const client = createVibecode({ apiKey: apiKeyOf(portal), baseUrl: portal.baseUrl, guard: ungated, log: deps.log, durations, ...parts })
+    const client = createVibecode({
+      apiKey: apiKeyOf(portal),
+      baseUrl: portal.baseUrl,
+      guard: ungated,
+      log: deps.log,
+      durations,
+      ...parts,
+    })
     clients.set(name, client)
     return client
   }

@@ -1,7 +1,7 @@
+import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
 import type { Queryable } from './connect.ts'
 import type { CallTable } from './schema.ts'
-import type { Selectable } from 'kysely'
 
 export type CallFacts = Selectable<CallTable>
 
@@ -20,10 +20,18 @@ export async function learnActivity(
   activityId: string,
 ): Promise<{ mergedInto: string | null }> {
   const identity = `${call.portalId}|activity|${activityId}`
-  await sql`insert into callsift.call_identities (identity, call_id) values (${identity}, ${call.id}) on conflict do nothing`.execute(db)
-  const owner = await db.selectFrom('callsift.call_identities').select('call_id').where('identity', '=', identity).executeTakeFirstOrThrow()
+  await sql`insert into callsift.call_identities (identity, call_id) values (${identity}, ${call.id}) on conflict do nothing`.execute(
+    db,
+  )
+  const owner = await db
+    .selectFrom('callsift.call_identities')
+    .select('call_id')
+    .where('identity', '=', identity)
+    .executeTakeFirstOrThrow()
   if (owner.call_id === call.id) {
-    await sql`update callsift.calls set activity_id = ${activityId} where id = ${call.id} and activity_id is distinct from ${activityId}`.execute(db)
+    await sql`update callsift.calls set activity_id = ${activityId} where id = ${call.id} and activity_id is distinct from ${activityId}`.execute(
+      db,
+    )
     return { mergedInto: null }
   }
   await sql`update callsift.calls set merged_into = ${owner.call_id} where id = ${call.id}`.execute(db)

@@ -28,7 +28,11 @@ export interface MigrationReport {
 export async function readLevel(db: Database): Promise<{ level: number; oldestProgram: number }> {
   const exists = await sql<{ found: boolean }>`select to_regclass('callsift.meta') is not null as found`.execute(db)
   if (!exists.rows[0]?.found) return { level: 0, oldestProgram: 0 }
-  const rows = await db.selectFrom('callsift.meta').selectAll().where('key', 'in', ['level', 'oldest_program']).execute()
+  const rows = await db
+    .selectFrom('callsift.meta')
+    .selectAll()
+    .where('key', 'in', ['level', 'oldest_program'])
+    .execute()
   const read = (key: string) => Number(rows.find((row) => row.key === key)?.value ?? 0)
   return { level: read('level'), oldestProgram: read('oldest_program') }
 }
@@ -49,7 +53,10 @@ export async function migrate(
     if (oldestProgram > known) {
       throw new UsageError(
         `The database is at schema level ${level} and serves programs from level ${oldestProgram} on; this program knows level ${known}.`,
-        { exitCode: 78, hint: 'Start a newer release of callsift on this database, or restore the backup made before the upgrade.' },
+        {
+          exitCode: 78,
+          hint: 'Start a newer release of callsift on this database, or restore the backup made before the upgrade.',
+        },
       )
     }
     const due = list.filter((migration) => migration.level > level).sort((a, b) => a.level - b.level)
@@ -63,7 +70,10 @@ export async function migrate(
       for (const statement of migration.statements) await sql.raw(statement).execute(trx)
     }
     const oldest = Math.max(oldestProgram, ...due.map((migration) => migration.oldestProgram))
-    for (const [key, value] of [['level', last.level], ['oldest_program', oldest]] as const) {
+    for (const [key, value] of [
+      ['level', last.level],
+      ['oldest_program', oldest],
+    ] as const) {
       await sql`insert into callsift.meta (key, value) values (${key}, ${String(value)})
         on conflict (key) do update set value = excluded.value`.execute(trx)
     }

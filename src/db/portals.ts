@@ -90,14 +90,17 @@ export async function savePortal(db: Database, sealer: Sealer, portal: NewPortal
       token_hashes = case when cardinality(excluded.token_hashes) = 0 or p.token_hashes[1:1] = excluded.token_hashes then p.token_hashes
         else excluded.token_hashes || p.token_hashes[1:1] end,
       robot_secret_hash = coalesce(excluded.robot_secret_hash, p.robot_secret_hash),
-      write_enabled = excluded.write_enabled, sandbox = excluded.sandbox, settings = p.settings || excluded.settings`.execute(db)
+      write_enabled = excluded.write_enabled, sandbox = excluded.sandbox, settings = p.settings || excluded.settings`.execute(
+    db,
+  )
   const saved = await findPortal(db, portal.id)
   if (saved === null) throw new Error(`portal ${portal.id} was not stored`)
   return saved
 }
 
 export async function setPortalWrite(db: Queryable, id: string, writeEnabled: boolean): Promise<boolean> {
-  const changed = await sql`update callsift.portals set write_enabled = ${writeEnabled} where id = ${id} returning id`.execute(db)
+  const changed =
+    await sql`update callsift.portals set write_enabled = ${writeEnabled} where id = ${id} returning id`.execute(db)
   return changed.rows.length > 0
 }
 
@@ -116,8 +119,13 @@ export async function notePortalEvent(db: Queryable, id: string): Promise<void> 
 }
 
 /** Hands the portal's reconcile to one process: false when it is not due, or another has it. */
-export async function takeReconcile(db: Database, id: string, options: { everyMs: number; leaseMs: number }): Promise<boolean> {
-  const taken = await sql`update callsift.portals set reconcile_lease_until = clock_timestamp() + ${options.leaseMs} * interval '1 millisecond'
+export async function takeReconcile(
+  db: Database,
+  id: string,
+  options: { everyMs: number; leaseMs: number },
+): Promise<boolean> {
+  const taken =
+    await sql`update callsift.portals set reconcile_lease_until = clock_timestamp() + ${options.leaseMs} * interval '1 millisecond'
     where id = ${id} and (reconcile_lease_until is null or reconcile_lease_until < clock_timestamp())
       and coalesce(reconciled_at, added_at) <= clock_timestamp() - ${options.everyMs} * interval '1 millisecond'
     returning id`.execute(db)
@@ -125,5 +133,7 @@ export async function takeReconcile(db: Database, id: string, options: { everyMs
 }
 
 export async function finishReconcile(db: Database, id: string): Promise<void> {
-  await sql`update callsift.portals set reconciled_at = clock_timestamp(), reconcile_lease_until = null where id = ${id}`.execute(db)
+  await sql`update callsift.portals set reconciled_at = clock_timestamp(), reconcile_lease_until = null where id = ${id}`.execute(
+    db,
+  )
 }

@@ -73,6 +73,11 @@ export async function findUpload(db: Queryable, id: string): Promise<(StoredUplo
     : { id: row.id, sha256: row.sha256, bytes: Number(row.bytes), portalId: row.portal_id }
 }
 
+/** Says whose it is, once the whole form is known. */
+export async function claimUpload(db: Queryable, id: string, portalId: string): Promise<void> {
+  await db.updateTable('callsift.uploads').set({ portal_id: portalId }).where('id', '=', id).execute()
+}
+
 export async function removeUpload(db: Queryable, id: string): Promise<void> {
   await db.deleteFrom('callsift.uploads').where('id', '=', id).execute()
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { type Page, isPage } from './page.ts'
+import { isPage, type Page } from './page.ts'
 
 /** Which of a key's gates a step stands behind; `none` for steps that ask nothing of the upstream. */
 export type StepFamily = 'ai' | 'crm' | 'portal' | 'none'
@@ -27,7 +27,12 @@ export interface StepScope {
   readonly signal: AbortSignal
 }
 
-export interface StepDefinition<Context, Name extends string = string, In extends z.ZodType = z.ZodType, Out extends z.ZodType = z.ZodType> {
+export interface StepDefinition<
+  Context,
+  Name extends string = string,
+  In extends z.ZodType = z.ZodType,
+  Out extends z.ZodType = z.ZodType,
+> {
   readonly name: Name
   /** The queue whose workers run it; also the name of its concurrency setting. */
   readonly queue: string

@@ -139,7 +139,9 @@ async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindo
         order by s.priority, s.due_at, s.id limit f.size
       ) c
       where not exists (select 1 from callsift.gates g
-        where g.key_id = p.key_id and g.name in ('key', f.family) and g.closed_until > clock_timestamp() and not g.trial)`.execute(trx)
+        where g.key_id = p.key_id and g.name in ('key', f.family) and g.closed_until > clock_timestamp() and not g.trial)`.execute(
+      trx,
+    )
     if (candidates.rows.length === 0) return []
     const flying = await sql<Flying>`
       select s.portal_id, p.key_id, s.family, count(*)::int as count
@@ -172,7 +174,9 @@ async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindo
 /** The queue did not take these jobs: they are ready again. A job that got there all the same is stale by its number. */
 async function returnToReady(db: Database, jobs: readonly StepJob[]): Promise<void> {
   for (const job of jobs) {
-    await sql`update callsift.steps set state = 'ready' where id = ${job.stepId} and dispatch_no = ${job.dispatchNo} and state = 'dispatched'`.execute(db)
+    await sql`update callsift.steps set state = 'ready' where id = ${job.stepId} and dispatch_no = ${job.dispatchNo} and state = 'dispatched'`.execute(
+      db,
+    )
   }
 }
 
@@ -192,7 +196,9 @@ export async function checkQueueMemory(db: Database, queues: Queues): Promise<{ 
       on conflict (key) do update set value = excluded.value where m.value is not distinct from ${known?.value ?? null}
       returning key`.execute(trx)
     if (changed.rows.length === 0) return null
-    const freed = await sql`update callsift.steps set state = 'ready' where state = 'dispatched' returning id`.execute(trx)
+    const freed = await sql`update callsift.steps set state = 'ready' where state = 'dispatched' returning id`.execute(
+      trx,
+    )
     return freed.rows.length
   })
   if (redispatched === null) return { lost: false, redispatched: 0 }
@@ -204,10 +210,14 @@ export async function checkQueueMemory(db: Database, queues: Queues): Promise<{ 
 export async function freeLostJobs(db: Database, queues: Queues, olderThanMs: number): Promise<number> {
   const rows = await sql<{ id: string; dispatch_no: number; queue: string }>`
     select id, dispatch_no, queue from callsift.steps
-    where state = 'dispatched' and dispatched_at < clock_timestamp() - ${olderThanMs} * interval '1 millisecond' limit 1000`.execute(db)
+    where state = 'dispatched' and dispatched_at < clock_timestamp() - ${olderThanMs} * interval '1 millisecond' limit 1000`.execute(
+    db,
+  )
   let freed = 0
   for (const queue of new Set(rows.rows.map((row) => row.queue))) {
-    const jobs = rows.rows.filter((row) => row.queue === queue).map((row) => ({ stepId: row.id, dispatchNo: row.dispatch_no }))
+    const jobs = rows.rows
+      .filter((row) => row.queue === queue)
+      .map((row) => ({ stepId: row.id, dispatchNo: row.dispatch_no }))
     const there = await queues.has(queue, jobs)
     const lost = jobs.filter((_, index) => !there[index])
     await returnToReady(db, lost)

@@ -94,7 +94,9 @@ async function stampSent(
     returning sent_at`.execute(db)
   const row = stamped.rows[0]
   if (row === undefined) {
-    throw new Later(1_000, 'write_in_doubt', { message: `Another attempt took over the write ${write.key}; looking again.` })
+    throw new Later(1_000, 'write_in_doubt', {
+      message: `Another attempt took over the write ${write.key}; looking again.`,
+    })
   }
   return row.sent_at
 }

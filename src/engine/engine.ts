@@ -113,7 +113,10 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
       const result = await storeUntilHeard(claim, outcome, requestId)
       const facts = { runId: claim.runId, step: claim.stepName, stepId: claim.stepId, outcome: outcome.kind, result }
       if ('failure' in outcome) {
-        log[outcome.kind === 'bug' ? 'error' : 'info']({ ...facts, class: outcome.failure.class, reason: outcome.failure.message }, 'step ended')
+        log[outcome.kind === 'bug' ? 'error' : 'info'](
+          { ...facts, class: outcome.failure.class, reason: outcome.failure.message },
+          'step ended',
+        )
         if (outcome.kind === 'later') dispatcher.kickIn(outcome.failure.delayMs)
       } else log.debug(facts, 'step ended')
     } finally {
@@ -175,7 +178,10 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     close: async (drainMs) => {
       stopping = true
       await Promise.all(queueWorkers.map((worker) => worker.pause().catch(() => undefined)))
-      await Promise.race([Promise.all([...active.values()].map((step) => step.ended)), delay(active.size > 0 ? drainMs : 0)])
+      await Promise.race([
+        Promise.all([...active.values()].map((step) => step.ended)),
+        delay(active.size > 0 ? drainMs : 0),
+      ])
       for (const step of active.values()) step.controller.abort(new Error('the program is stopping'))
       await Promise.race([Promise.all([...active.values()].map((step) => step.ended)), delay(2_000)])
       await sweep.close()

@@ -25,7 +25,12 @@ export type FinishResult = 'stored' | 'late' | 'fenced'
  * Stores how an attempt ended, and creates what follows, in one transaction under the run's lock.
  * Without that lock two parts that end together each see the other unfinished, and the step after them is never created.
  */
-export async function finishStep<Context>(deps: FinishDeps<Context>, claim: Claim, outcome: Outcome, requestId: string | null = null): Promise<FinishResult> {
+export async function finishStep<Context>(
+  deps: FinishDeps<Context>,
+  claim: Claim,
+  outcome: Outcome,
+  requestId: string | null = null,
+): Promise<FinishResult> {
   return await deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, claim.runId)
     const step = await trx
@@ -34,7 +39,12 @@ export async function finishStep<Context>(deps: FinishDeps<Context>, claim: Clai
       .where('id', '=', claim.stepId)
       .forUpdate()
       .executeTakeFirst()
-    if (step === undefined || step.state !== 'running' || step.fence !== claim.fence || step.worker_id !== claim.workerId) {
+    if (
+      step === undefined ||
+      step.state !== 'running' ||
+      step.fence !== claim.fence ||
+      step.worker_id !== claim.workerId
+    ) {
       await closeAttempt(trx, claim, 'fenced', undefined, requestId)
       return 'fenced'
     }
@@ -72,7 +82,9 @@ async function storeOutcome<Context>(
       const spent = await sql<{ spent: number }>`
         update callsift.steps set later_since = coalesce(later_since, clock_timestamp()), laters = laters + 1
         where id = ${claim.stepId}
-        returning extract(epoch from clock_timestamp() - coalesce(later_since, clock_timestamp()))::float8 * 1000 as spent`.execute(trx)
+        returning extract(epoch from clock_timestamp() - coalesce(later_since, clock_timestamp()))::float8 * 1000 as spent`.execute(
+        trx,
+      )
       if ((spent.rows[0]?.spent ?? 0) + outcome.failure.delayMs <= timings.laterBudgetMs) {
         return await makeReady(trx, claim, outcome.failure.delayMs, outcome.failure)
       }
@@ -133,7 +145,9 @@ async function storePage<Context>(
   }
   if (page.cursor !== null) {
     await makeReady(trx, claim, page.delayMs)
-    await sql`update callsift.steps set cursor = ${JSON.stringify(page.cursor)}::jsonb, attempts = 0 where id = ${claim.stepId}`.execute(trx)
+    await sql`update callsift.steps set cursor = ${JSON.stringify(page.cursor)}::jsonb, attempts = 0 where id = ${claim.stepId}`.execute(
+      trx,
+    )
     return
   }
   const open = await countOpenChildren(trx, claim.stepId)
@@ -145,7 +159,9 @@ async function storePage<Context>(
 
 async function countOpenParts(trx: Queryable, claim: Claim): Promise<number> {
   const open = await sql<{ open: number }>`select count(*)::int as open from callsift.steps
-    where run_id = ${claim.runId} and generation = ${claim.generation} and name = ${claim.stepName} and state <> 'done'`.execute(trx)
+    where run_id = ${claim.runId} and generation = ${claim.generation} and name = ${claim.stepName} and state <> 'done'`.execute(
+    trx,
+  )
   return open.rows[0]?.open ?? 0
 }
 
@@ -181,11 +197,19 @@ async function keepLateOutput(trx: Queryable, claim: Claim, outcome: Outcome): P
     await sql`update callsift.steps set state = 'done', output = ${JSON.stringify(outcome.output)}::jsonb,
       input_hash = ${outcome.inputHash}, worker_id = null, finished_at = now() where id = ${claim.stepId}`.execute(trx)
   } else {
-    await sql`update callsift.steps set state = 'cancelled', worker_id = null, finished_at = now() where id = ${claim.stepId}`.execute(trx)
+    await sql`update callsift.steps set state = 'cancelled', worker_id = null, finished_at = now() where id = ${claim.stepId}`.execute(
+      trx,
+    )
   }
 }
 
-async function closeAttempt(trx: Queryable, claim: Claim, outcome: string, failure: StepFailure | undefined, requestId: string | null): Promise<void> {
+async function closeAttempt(
+  trx: Queryable,
+  claim: Claim,
+  outcome: string,
+  failure: StepFailure | undefined,
+  requestId: string | null,
+): Promise<void> {
   await sql`update callsift.attempts set finished_at = clock_timestamp(), outcome = ${outcome}, class = ${failure?.class ?? null},
       message = ${failure?.message ?? null}, http_status = ${failure?.httpStatus ?? null}, code = ${failure?.code ?? null},
       request_id = ${failure?.requestId ?? requestId}

@@ -109,7 +109,9 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
 
   const takeTrial = async (keyId: string, name: string): Promise<boolean> => {
     const taken = await sql`update callsift.gates set trial = false
-      where key_id = ${keyId} and name = ${name} and trial and closed_until > clock_timestamp() returning name`.execute(db)
+      where key_id = ${keyId} and name = ${name} and trial and closed_until > clock_timestamp() returning name`.execute(
+      db,
+    )
     return taken.rows.length > 0
   }
 
@@ -129,7 +131,9 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
         and tat - ${slackMs} * interval '1 millisecond' <= clock_timestamp() + ${maxWaitMs} * interval '1 millisecond'
         and not exists (select 1 from callsift.gates g
           where g.key_id = ${keyId} and g.name = any(${names as string[]}::text[]) and g.closed_until > clock_timestamp())
-      returning extract(epoch from tat - clock_timestamp())::float8 * 1000 - ${intervalMs + slackMs}::float8 as wait_ms`.execute(db)
+      returning extract(epoch from tat - clock_timestamp())::float8 * 1000 - ${intervalMs + slackMs}::float8 as wait_ms`.execute(
+      db,
+    )
     const row = reserved.rows[0]
     return row === undefined ? null : Math.max(0, row.wait_ms)
   }
@@ -145,7 +149,9 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
         const [worst] = closed
         if (worst === undefined) {
           const { intervalMs, burst } = pacing(await rateOf(keyId))
-          const next = await sql<{ wait_ms: number }>`select extract(epoch from tat - clock_timestamp())::float8 * 1000 as wait_ms
+          const next = await sql<{
+            wait_ms: number
+          }>`select extract(epoch from tat - clock_timestamp())::float8 * 1000 as wait_ms
             from callsift.gates where key_id = ${keyId} and name = 'key'`.execute(db)
           return { kind: 'busy', waitMs: Math.max(50, (next.rows[0]?.wait_ms ?? 0) - intervalMs * (burst - 1)) }
         }
@@ -164,7 +170,10 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
     },
 
     close: async (keyId, name, closing) => {
-      const until = closing.forMs === null ? sql`'infinity'::timestamptz` : sql`clock_timestamp() + ${closing.forMs} * interval '1 millisecond'`
+      const until =
+        closing.forMs === null
+          ? sql`'infinity'::timestamptz`
+          : sql`clock_timestamp() + ${closing.forMs} * interval '1 millisecond'`
       await sql`
         insert into callsift.gates as g (key_id, name, closed_until, class, message, hint, request_id, epoch, closed_at, probe_at)
         values (${keyId}, ${name}, ${until}, ${closing.class}, ${closing.message}, ${closing.hint}, ${closing.requestId ?? null}, 1, now(), clock_timestamp())
@@ -186,7 +195,9 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
     },
 
     allowTrial: async (keyId, name) => {
-      await sql`update callsift.gates set trial = true where key_id = ${keyId} and name = ${name} and closed_until = 'infinity'`.execute(db)
+      await sql`update callsift.gates set trial = true where key_id = ${keyId} and name = ${name} and closed_until = 'infinity'`.execute(
+        db,
+      )
     },
 
     dueProbes: async (everyMs) => {

@@ -48,7 +48,9 @@ export async function retryParked(db: Database, runId: string): Promise<number> 
         crashes = 0, alone = false, alone_crashes = 0, blocked_by = null, finished_at = null
       where run_id = ${runId} and generation = ${run.generation} and state = 'parked' returning id`.execute(trx)
     if (freed.rows.length > 0) {
-      await sql`update callsift.runs set state = 'running', class = null, updated_at = now() where id = ${runId}`.execute(trx)
+      await sql`update callsift.runs set state = 'running', class = null, updated_at = now() where id = ${runId}`.execute(
+        trx,
+      )
     }
     return freed.rows.length
   })

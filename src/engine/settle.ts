@@ -6,7 +6,12 @@ import type { Registry } from './registry.ts'
 
 /** Locks a run's row; every change of a run's steps that others may join on happens under this lock. */
 export async function lockRun(trx: Queryable, runId: string): Promise<LockedRun & { state: RunState }> {
-  const row = await trx.selectFrom('callsift.runs').selectAll().where('id', '=', runId).forUpdate().executeTakeFirstOrThrow()
+  const row = await trx
+    .selectFrom('callsift.runs')
+    .selectAll()
+    .where('id', '=', runId)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
   return {
     id: row.id,
     workflow: row.workflow,
@@ -39,7 +44,9 @@ export async function parkRun<Context>(
   run: LockedRun,
   failureClass: string,
 ): Promise<void> {
-  await sql`update callsift.runs set state = 'parked', class = ${failureClass}, updated_at = now() where id = ${run.id}`.execute(trx)
+  await sql`update callsift.runs set state = 'parked', class = ${failureClass}, updated_at = now() where id = ${run.id}`.execute(
+    trx,
+  )
   if (run.parentStepId !== null) await joinParent(trx, registry, run.parentStepId)
 }
 

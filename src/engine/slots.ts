@@ -10,7 +10,10 @@ export interface Slots {
    * Takes one of the portal's slots, over all processes; null when none came free within `waitMs`.
    * A recording's bytes only ever use slot 0, so that one request can always pass beside them.
    */
-  take(portalId: string, options: { bytes: boolean; workerId: string; waitMs: number; leaseMs: number; signal?: AbortSignal | undefined }): Promise<{ release(): Promise<void> } | null>
+  take(
+    portalId: string,
+    options: { bytes: boolean; workerId: string; waitMs: number; leaseMs: number; signal?: AbortSignal | undefined },
+  ): Promise<{ release(): Promise<void> } | null>
 }
 
 /**

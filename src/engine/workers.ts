@@ -7,7 +7,10 @@ import type { Registry } from './registry.ts'
 import { lockRun, parkRun } from './settle.ts'
 
 /** Registers a worker: the row whose heartbeat keeps its steps leased. A restarted process is a new worker. */
-export async function registerWorker(db: Database, facts: { queues: readonly string[]; version: string }): Promise<string> {
+export async function registerWorker(
+  db: Database,
+  facts: { queues: readonly string[]; version: string },
+): Promise<string> {
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
   await db
     .insertInto('callsift.workers')
@@ -18,7 +21,10 @@ export async function registerWorker(db: Database, facts: { queues: readonly str
 
 /** False when the worker has been declared dead: its steps are another's now, and it must stop and register anew. */
 export async function beat(db: Database, workerId: string): Promise<boolean> {
-  const beaten = await sql`update callsift.workers set heartbeat_at = clock_timestamp() where id = ${workerId} returning id`.execute(db)
+  const beaten =
+    await sql`update callsift.workers set heartbeat_at = clock_timestamp() where id = ${workerId} returning id`.execute(
+      db,
+    )
   return beaten.rows.length > 0
 }
 
@@ -30,7 +36,12 @@ export async function retireWorker(db: Database, workerId: string): Promise<void
  * Steps that this worker holds in the database but not in its hands (the answer to a claim was lost on the way) are freed.
  * `inHand` must hold every step claimed before `olderThanMs` ago.
  */
-export async function freeStrays(db: Database, workerId: string, inHand: readonly string[], olderThanMs: number): Promise<number> {
+export async function freeStrays(
+  db: Database,
+  workerId: string,
+  inHand: readonly string[],
+  olderThanMs: number,
+): Promise<number> {
   const freed = await sql`
     update callsift.steps s set state = 'ready', worker_id = null, fence = s.fence + 1
     from callsift.attempts a
@@ -51,7 +62,9 @@ export async function freeDeadWorkers<Context>(
 ): Promise<{ workers: number; steps: number; poisoned: number }> {
   const freed = await db.transaction().execute(async (trx) => {
     const dead = await sql<{ id: string }>`delete from callsift.workers
-      where heartbeat_at < clock_timestamp() - ${timings.workerTtlMs} * interval '1 millisecond' returning id`.execute(trx)
+      where heartbeat_at < clock_timestamp() - ${timings.workerTtlMs} * interval '1 millisecond' returning id`.execute(
+      trx,
+    )
     // Also steps of workers that are no longer listed at all: a retired worker has none, a vanished one may.
     const steps = await sql<{ id: string; run_id: string; alone_crashes: number }>`
       update callsift.steps s set state = 'ready', worker_id = null, fence = fence + 1, due_at = clock_timestamp(),
@@ -74,10 +87,15 @@ export async function freeDeadWorkers<Context>(
   return { workers: freed.dead.length, steps: freed.steps.length, poisoned }
 }
 
-async function parkPoison<Context>(db: Database, registry: Registry<Context>, step: { id: string; run_id: string }): Promise<boolean> {
+async function parkPoison<Context>(
+  db: Database,
+  registry: Registry<Context>,
+  step: { id: string; run_id: string },
+): Promise<boolean> {
   return await db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, step.run_id)
-    const parked = await sql`update callsift.steps set state = 'parked', class = 'poison', policy = 'manual', finished_at = now(),
+    const parked =
+      await sql`update callsift.steps set state = 'parked', class = 'poison', policy = 'manual', finished_at = now(),
         message = 'The worker process died five times while working on this step, the last three times with nothing else beside it.',
         hint = 'Look at the recording and at the worker''s memory; retry the step after an update.'
       where id = ${step.id} and state in ('ready', 'dispatched') returning id`.execute(trx)

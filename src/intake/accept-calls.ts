@@ -35,7 +35,11 @@ function key(call: IncomingCall): string {
   return identitiesOf(call)[0] ?? ''
 }
 
-async function acceptOne<Context>(trx: Queryable, registry: Registry<Context>, call: IncomingCall): Promise<Acceptance> {
+async function acceptOne<Context>(
+  trx: Queryable,
+  registry: Registry<Context>,
+  call: IncomingCall,
+): Promise<Acceptance> {
   const identities = identitiesOf(call)
   const [first] = identities
   if (first === undefined) throw new Error('a call needs a call id, an activity id, an idempotency key or a recording')
@@ -61,7 +65,9 @@ async function insertCall<Context>(
   call: IncomingCall,
   identities: readonly string[],
 ): Promise<Acceptance> {
-  const reserved = await sql<{ id: string }>`select nextval(pg_get_serial_sequence('callsift.calls', 'id')) as id`.execute(trx)
+  const reserved = await sql<{
+    id: string
+  }>`select nextval(pg_get_serial_sequence('callsift.calls', 'id')) as id`.execute(trx)
   const callId = reserved.rows[0]?.id ?? ''
   const claimed = await sql<{ identity: string }>`
     insert into callsift.call_identities (identity, call_id)
@@ -100,7 +106,9 @@ async function keepDelivery(trx: Queryable, call: IncomingCall, acceptance: Acce
       ${JSON.stringify(call.masked)}::jsonb)`.execute(trx)
   if (call.source === 'event' || call.source === 'robot') {
     await sql`update callsift.portals set last_event_at = clock_timestamp()
-      where id = ${call.portalId} and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')`.execute(trx)
+      where id = ${call.portalId} and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')`.execute(
+      trx,
+    )
   }
 }
 

@@ -25,7 +25,7 @@ export function createBatcher(
 ): Batcher {
   const windowMs = options.windowMs ?? 5
   const maxBatch = options.maxBatch ?? 100
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let timer: NodeJS.Timeout | null = null
   const underWay = new Set<Promise<void>>()
 

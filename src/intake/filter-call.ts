@@ -18,7 +18,8 @@ export function filterCall(call: CallSigns, settings: PortalSettings, defaults: 
   const minSeconds = settings.minSeconds ?? defaults.minSeconds
   if (call.durationSeconds !== null && call.durationSeconds < minSeconds) return 'too_short'
   const { directions, users, lines } = settings
-  if (directions !== undefined && call.direction !== null && !directions.includes(call.direction)) return 'direction_filtered'
+  if (directions !== undefined && call.direction !== null && !directions.includes(call.direction))
+    return 'direction_filtered'
   if (users !== undefined && call.userId !== null && !users.includes(call.userId)) return 'user_filtered'
   if (lines !== undefined && call.line !== null && !lines.includes(call.line)) return 'line_filtered'
   return null

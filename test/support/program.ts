@@ -67,7 +67,11 @@ export async function startProgram(
         const seen = await look()
         if (seen !== null && seen !== undefined && seen !== false) return seen
         if (performance.now() > deadline) {
-          const steps = await app.db.selectFrom('callsift.steps').select(['run_id', 'name', 'state', 'class', 'message', 'due_at']).orderBy('id').execute()
+          const steps = await app.db
+            .selectFrom('callsift.steps')
+            .select(['run_id', 'name', 'state', 'class', 'message', 'due_at'])
+            .orderBy('id')
+            .execute()
           throw new Error(`not seen within ${withinMs} ms; steps: ${JSON.stringify(steps, null, 1)}`)
         }
         await new Promise((resolve) => setTimeout(resolve, 25))

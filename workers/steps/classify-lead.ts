@@ -30,20 +30,41 @@ export const classifyLead = step({
   }),
   async run(context, { run, transcribePart }) {
     await context.recordings.drop(context.runId)
-    const transcript = transcribePart.map((part) => part.text).join('\n').trim()
+    const transcript = transcribePart
+      .map((part) => part.text)
+      .join('\n')
+      .trim()
     if (transcript === '') return { ...unheard, ended: 'no_speech' as const }
     const { settings } = context.portal
-    const prompt = judgePrompt({ rubric: settings.prompt ?? defaultRubric, transcript, seed: `${context.portalId} ${run.callId}` })
+    const prompt = judgePrompt({
+      rubric: settings.prompt ?? defaultRubric,
+      transcript,
+      seed: `${context.portalId} ${run.callId}`,
+    })
     const { value, model, usage } = await context.vibecode.chat.askJson({
       ...prompt,
       model: settings.chatModel ?? context.config.chatModel,
       schema: askOnceMoreWhenOutOfBand(),
     })
-    return { ended: null, ...value, reason: tidyReason(value.reason), doubts: findDoubts(value, transcript), model, usage }
+    return {
+      ended: null,
+      ...value,
+      reason: tidyReason(value.reason),
+      doubts: findDoubts(value, transcript),
+      model,
+      usage,
+    }
   },
 })
 
-const unheard = { quality: null, score: null, reason: null, doubts: [], model: null, usage: { promptTokens: 0, completionTokens: 0 } }
+const unheard = {
+  quality: null,
+  score: null,
+  reason: null,
+  doubts: [],
+  model: null,
+  usage: { promptTokens: 0, completionTokens: 0 },
+}
 
 function inBand({ quality, score }: Verdict): boolean {
   return quality === (score >= 67 ? 'high' : score >= 34 ? 'medium' : 'low')

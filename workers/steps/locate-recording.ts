@@ -32,7 +32,10 @@ export const locateRecording = step({
     }
     const activity = activityId === null ? null : await context.vibecode.crm.getActivity(Number(activityId))
     const fileId =
-      statistic?.recordFileId ?? activity?.files[0]?.id ?? (await readStatistic(context, call, activityId))?.recordFileId ?? null
+      statistic?.recordFileId ??
+      activity?.files[0]?.id ??
+      (await readStatistic(context, call, activityId))?.recordFileId ??
+      null
     if (fileId === null) return waitForRecording(context, call, activityId)
     const entity = assigned ?? (await findEntity(context.vibecode, activity, statistic))
     return { ended: null, recording: { kind: 'file' as const, fileId }, entity, activityId }
@@ -51,7 +54,8 @@ function givenRecording(call: CallFacts): Recording | null {
 }
 
 async function readStatistic(context: CallContext, call: CallFacts, activityId: string | null = null) {
-  const query = call.call_ref !== null ? { callId: call.call_ref } : activityId !== null ? { activityId: Number(activityId) } : null
+  const query =
+    call.call_ref !== null ? { callId: call.call_ref } : activityId !== null ? { activityId: Number(activityId) } : null
   if (query === null) {
     throw new Permanent('nothing_to_locate', {
       message: `Call ${call.id} has no call id, no activity and no recording.`,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { probeInThread } from '../../src/audio/probe-thread.ts'
 import { DEFAULT_PROBE_LIMITS, type Probe } from '../../src/audio/probe.ts'
+import { probeInThread } from '../../src/audio/probe-thread.ts'
 import { Permanent } from '../../src/errors.ts'
 import { CallInput, Part, Recording } from '../call-input.ts'
 import { fetchRecording } from '../fetch-recording.ts'
@@ -51,7 +51,15 @@ export const planAudio = step({
   },
 })
 
-const nothing = { format: null, durationSeconds: null, channels: null, speechRatio: null, truncated: false, peaks: [], parts: [] }
+const nothing = {
+  format: null,
+  durationSeconds: null,
+  channels: null,
+  speechRatio: null,
+  truncated: false,
+  peaks: [],
+  parts: [],
+}
 
 async function measure(path: string, signal: AbortSignal): Promise<Probe | z.output<typeof Ended>> {
   try {

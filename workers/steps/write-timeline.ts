@@ -57,7 +57,11 @@ export const writeTimeline = step({
       marker,
       target: entity,
       send: async () => {
-        const created = await context.vibecode.timeline.create({ entityTypeId: entity.typeId, entityId: entity.id, ...entry })
+        const created = await context.vibecode.timeline.create({
+          entityTypeId: entity.typeId,
+          entityId: entity.id,
+          ...entry,
+        })
         return String(created.id)
       },
       readBack: (sentAt, target) => findEntry(context.vibecode, Entity.parse(target), marker, sentAt),

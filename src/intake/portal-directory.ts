@@ -1,0 +1,86 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Queryable } from '../db/connect.ts'
+import { listPortals, type Portal } from '../db/portals.ts'
+
+/** Tells whose delivery it is, by the token it carries, in the same time whether it is known or not. */
+export interface PortalDirectory {
+  /** The portal with this application token and member id, both. `sandbox`: the member id is a sandbox portal's. */
+  verify(token: string | undefined, memberId: string | undefined): Promise<{ portal: Portal | null; sandbox: boolean }>
+  verifyRobot(secret: string): Promise<Portal | null>
+}
+
+interface Entry {
+  readonly portal: Portal
+  readonly member: Buffer
+  readonly tokens: readonly Buffer[]
+  readonly robot: Buffer | null
+}
+
+/** What another process changed is seen after this long. */
+const maxAgeMs = 1_000
+/** A delivery nobody knows may be of a portal added a moment ago: looked up again, but not for each of a flood. */
+const missAgeMs = 100
+
+const digest = (text: string) => createHash('sha256').update(text).digest()
+
+export function createPortalDirectory(db: Queryable, now: () => number = () => performance.now()): PortalDirectory {
+  let entries: readonly Entry[] = []
+  let readAt = Number.NEGATIVE_INFINITY
+  let reading: Promise<void> | null = null
+
+  const refresh = async (maxAge: number): Promise<boolean> => {
+    if (now() - readAt < maxAge) return false
+    reading ??= listPortals(db)
+      .then((portals) => {
+        entries = portals.map((portal) => ({
+          portal,
+          member: digest(portal.memberId),
+          tokens: portal.tokenHashes.map((hash) => Buffer.from(hash, 'hex')),
+          robot: portal.robotSecretHash === null ? null : Buffer.from(portal.robotSecretHash, 'hex'),
+        }))
+        readAt = now()
+      })
+      .finally(() => {
+        reading = null
+      })
+    await reading
+    return true
+  }
+
+  const look = (token: Buffer, member: Buffer): { portal: Portal | null; sandbox: boolean } => {
+    let portal: Portal | null = null
+    let sandbox = false
+    // Every token of every portal is compared, whatever was found before: the time tells nothing.
+    for (const entry of entries) {
+      const isMember = timingSafeEqual(entry.member, member)
+      let isToken = false
+      for (const each of entry.tokens) isToken = timingSafeEqual(each, token) || isToken
+      if (isMember && isToken) portal = entry.portal
+      if (isMember && entry.portal.sandbox) sandbox = true
+    }
+    return { portal, sandbox }
+  }
+
+  const lookRobot = (secret: Buffer): Portal | null => {
+    let portal: Portal | null = null
+    for (const entry of entries) if (entry.robot !== null && timingSafeEqual(entry.robot, secret)) portal = entry.portal
+    return portal
+  }
+
+  return {
+    verify: async (token, memberId) => {
+      const [presented, member] = [digest(token ?? ''), digest(memberId ?? '')]
+      await refresh(maxAgeMs)
+      const found = look(presented, member)
+      if (found.portal !== null || !(await refresh(missAgeMs))) return found
+      return look(presented, member)
+    },
+    verifyRobot: async (secret) => {
+      const presented = digest(secret)
+      await refresh(maxAgeMs)
+      const found = lookRobot(presented)
+      if (found !== null || !(await refresh(missAgeMs))) return found
+      return lookRobot(presented)
+    },
+  }
+}
