@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { maxUploadBytes } from './upload-limit.ts'
+
+const reasons: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+}
+
+/** Answers what is no HTTP, and closes. Nothing of the packet is logged: it may hold a token. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy()
+  const [status, text] = reasons[error.code ?? ''] ?? [400, 'Bad Request']
+  socket.end(`HTTP/1.1 ${status} ${text}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
+}
+
+/** Says "100 Continue" only to bodies that would be read: a sender that announces a gigabyte is refused before it begins. */
+export function routeExpectations(http: FastifyInstance, record: 'postgres' | 'pglite'): void {
+  http.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    const announced = Number(request.headers['content-length'] ?? 0)
+    const limit = request.url?.startsWith('/api/') ? maxUploadBytes(record) : 64 * 1024
+    if (announced <= limit) response.writeContinue()
+    http.routing(request, response)
+  })
+}
