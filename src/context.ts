@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { CallContext } from '../workers/call-context.ts'
+import { saveEnvPortal } from '../workers/env-portal.ts'
 import { registry } from '../workers/index.ts'
 import { probeGates } from '../workers/probe-gates.ts'
 import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
@@ -11,10 +12,12 @@ import { type Connection, type Database, openDatabase } from './db/connect.ts'
 import { migrate } from './db/migrate.ts'
 import type { PglitePool } from './db/pglite-pool.ts'
 import type { Portal } from './db/portals.ts'
+import { createVacuum } from './db/vacuum.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { createGates, type Gates } from './engine/gates.ts'
 import { createQueues, type Queues } from './engine/queues.ts'
 import type { Registry } from './engine/registry.ts'
+import { requireSafeRedis } from './engine/require-safe-redis.ts'
 import { createSlots } from './engine/slots.ts'
 import { acceptCalls } from './intake/accept-calls.ts'
 import { type Batcher, createBatcher } from './intake/batcher.ts'
@@ -115,6 +118,9 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     clientFor,
     reconcile,
     start: async () => {
+      const { redisUrl } = config.secrets
+      if (redisUrl !== undefined) await requireSafeRedis(redisUrl, { dev: config.dev, log })
+      await saveEnvPortal(config, db, sealer)
       await engine.start()
       const { gateProbeMs, reconcileMs } = config.timings
       services.push(
@@ -125,6 +131,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
           await reconcile()
         }),
       )
+      if (connection.kind === 'pglite') services.push(repeat('vacuum', 60_000, log, createVacuum(connection)))
     },
     close: async ({ drainMs = config.drainMs } = {}) => {
       await intake.drain()
