@@ -74,15 +74,26 @@ function readClosed(row: GateRow): ClosedGate {
   }
 }
 
+const maxBurst = 5
+/** A key's rate is to be used to at least this share of what is allowed; the rest is room for the network's bunching. */
+const usedShare = 0.85
+
+/** How many may be sent per window of `limit`, so that a burst on top never takes any sliding window above it. */
+function sustained(limit: number, burst: number): number {
+  // After a burst of b, b + ⌊window / interval⌋ fall in one window. The second form is the exact bound, for limits that are small.
+  return Math.max(limit * 0.97 - burst, Math.min(limit * usedShare, (limit - burst + 1) * 0.95))
+}
+
 /**
- * GCRA (ITU-T I.371): one row holds the theoretical arrival time for all processes. The spacing leaves room for the burst, so
- * that no sliding window ever sees more than its limit, and 3 % for what the network bunches together.
+ * GCRA (ITU-T I.371): one row holds the theoretical arrival time for all processes. The burst is as large as it may be while
+ * no sliding window ever sees more than its limit and the allowed rate is still used.
  */
 export function pacing(rate: Rate): { intervalMs: number; burst: number } {
-  const burst = Math.max(1, Math.min(5, Math.floor(rate.perSecond / 2), Math.floor(rate.perMinute / 10)))
-  const perMinute = Math.max(rate.perMinute * 0.97 - burst, rate.perMinute * 0.5)
-  const perSecond = Math.max(rate.perSecond * 0.97 - burst, rate.perSecond * 0.4)
-  return { intervalMs: Math.max(60_000 / perMinute, 1000 / perSecond), burst }
+  const perSecond = (burst: number) => Math.min(sustained(rate.perMinute, burst) / 60, sustained(rate.perSecond, burst))
+  const wanted = usedShare * Math.min(rate.perMinute / 60, rate.perSecond)
+  let burst = Math.min(maxBurst, rate.perMinute, rate.perSecond)
+  while (burst > 1 && perSecond(burst) < wanted) burst -= 1
+  return { intervalMs: 1000 / perSecond(burst), burst }
 }
 
 /** Gates belong to (API key, family) and are rows, so that all processes hold them together. `db` may commit loosely. */
