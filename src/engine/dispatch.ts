@@ -24,7 +24,7 @@ export interface Dispatcher {
   close(): Promise<void>
 }
 
-interface Candidate {
+export interface Candidate {
   id: string
   portal_id: string
   key_id: string
@@ -32,7 +32,7 @@ interface Candidate {
   priority: number
 }
 
-interface Flying {
+export interface Flying {
   portal_id: string
   key_id: string
   family: keyof DispatchWindows
@@ -54,12 +54,13 @@ export function createDispatcher(options: {
   let closed = false
   let wanted = false
   let current: Promise<number> | null = null
+  const served: Turns = new Map()
 
   const loop = async (): Promise<number> => {
     let moved = 0
     while (wanted && !closed) {
       wanted = false
-      moved += await dispatchOnce(db, queues, options.windows)
+      moved += await dispatchOnce(db, queues, options.windows, served)
     }
     return moved
   }
@@ -99,32 +100,47 @@ export function createDispatcher(options: {
   }
 }
 
-/** Round-robin by portal within the windows; candidates come per portal in order of priority and age. */
-function pick(candidates: readonly Candidate[], flying: readonly Flying[], windows: DispatchWindows): string[] {
+/** When each lane (portal and family) was last given a place, so that the turn goes round also where one place is free at a time. */
+export type Turns = Map<string, number>
+
+/**
+ * Round-robin by portal within the windows; candidates come per portal in order of priority and age. What a portal has in flight
+ * counts as turns it has had: else the one that comes first in the list would take every place that falls free.
+ */
+export function pick(
+  candidates: readonly Candidate[],
+  flying: readonly Flying[],
+  windows: DispatchWindows,
+  served: Turns,
+): string[] {
   const inFlight = new Map<string, number>()
   const scope = (row: { portal_id: string; key_id: string; family: string }) =>
     row.family === 'ai' ? `ai ${row.key_id}` : `${row.family} ${row.portal_id}`
   for (const row of flying) inFlight.set(scope(row), (inFlight.get(scope(row)) ?? 0) + row.count)
-  const turns = new Map<string, number>()
+  const laneOf = (row: { portal_id: string; family: string }) => `${row.portal_id} ${row.family}`
+  const turns = new Map(flying.map((row) => [laneOf(row), row.count]))
   const ordered = candidates
     .map((row) => {
-      const lane = `${row.portal_id} ${row.family}`
+      const lane = laneOf(row)
       const turn = turns.get(lane) ?? 0
       turns.set(lane, turn + 1)
-      return { row, turn }
+      return { row, turn, lastServed: served.get(lane) ?? 0 }
     })
-    .sort((a, b) => a.row.priority - b.row.priority || a.turn - b.turn)
+    .sort((a, b) => a.row.priority - b.row.priority || a.turn - b.turn || a.lastServed - b.lastServed)
   const chosen: string[] = []
+  let clock = Math.max(0, ...served.values())
   for (const { row } of ordered) {
     const count = inFlight.get(scope(row)) ?? 0
     if (count >= windows[row.family]) continue
     inFlight.set(scope(row), count + 1)
     chosen.push(row.id)
+    clock += 1
+    served.set(laneOf(row), clock)
   }
   return chosen
 }
 
-async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindows): Promise<number> {
+async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindows, served: Turns): Promise<number> {
   const moved = await db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(hashtext('callsift.dispatch'))`.execute(trx)
     const candidates = await sql<Candidate>`
@@ -147,7 +163,7 @@ async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindo
       select s.portal_id, p.key_id, s.family, count(*)::int as count
       from callsift.steps s join callsift.portals p on p.id = s.portal_id
       where s.state in ('dispatched', 'running') group by 1, 2, 3`.execute(trx)
-    const chosen = pick(candidates.rows, flying.rows, windows)
+    const chosen = pick(candidates.rows, flying.rows, windows, served)
     if (chosen.length === 0) return []
     const updated = await sql<{ id: string; dispatch_no: number; queue: string; priority: number }>`
       update callsift.steps set state = 'dispatched', dispatch_no = dispatch_no + 1, dispatched_at = clock_timestamp()
@@ -160,14 +176,17 @@ async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindo
     jobs.push({ stepId: row.id, dispatchNo: row.dispatch_no, ...(row.priority > 0 ? { priority: row.priority } : {}) })
     byQueue.set(row.queue, jobs)
   }
+  const failures: unknown[] = []
   for (const [queue, jobs] of byQueue) {
     try {
       await queues.add(queue, jobs)
     } catch (error) {
+      // The other queues' jobs are added all the same: their steps stand as dispatched already.
+      failures.push(error)
       await returnToReady(db, jobs)
-      throw error
     }
   }
+  if (failures.length > 0) throw failures[0]
   return moved.length
 }
 
@@ -206,22 +225,29 @@ export async function checkQueueMemory(db: Database, queues: Queues): Promise<{ 
   return { lost: true, redispatched }
 }
 
+/** So many steps are looked up at a time. */
+const lookUpBatch = 1_000
+
 /** Dispatched steps that nobody took, and whose job is gone from the queue, are ready again. Returns how many. */
 export async function freeLostJobs(db: Database, queues: Queues, olderThanMs: number): Promise<number> {
-  const rows = await sql<{ id: string; dispatch_no: number; queue: string }>`
-    select id, dispatch_no, queue from callsift.steps
-    where state = 'dispatched' and dispatched_at < clock_timestamp() - ${olderThanMs} * interval '1 millisecond' limit 1000`.execute(
-    db,
-  )
   let freed = 0
-  for (const queue of new Set(rows.rows.map((row) => row.queue))) {
-    const jobs = rows.rows
-      .filter((row) => row.queue === queue)
-      .map((row) => ({ stepId: row.id, dispatchNo: row.dispatch_no }))
-    const there = await queues.has(queue, jobs)
-    const lost = jobs.filter((_, index) => !there[index])
-    await returnToReady(db, lost)
-    freed += lost.length
+  for (let after = '0'; ; ) {
+    const { rows } = await sql<{ id: string; dispatch_no: number; queue: string }>`
+      select id, dispatch_no, queue from callsift.steps
+      where state = 'dispatched' and id > ${after}
+        and dispatched_at < clock_timestamp() - ${olderThanMs} * interval '1 millisecond'
+      order by id limit ${lookUpBatch}`.execute(db)
+    for (const queue of new Set(rows.map((row) => row.queue))) {
+      const jobs = rows
+        .filter((row) => row.queue === queue)
+        .map((row) => ({ stepId: row.id, dispatchNo: row.dispatch_no }))
+      const there = await queues.has(queue, jobs)
+      const lost = jobs.filter((_, index) => !there[index])
+      await returnToReady(db, lost)
+      freed += lost.length
+    }
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < lookUpBatch) return freed
+    after = last.id
   }
-  return freed
 }
