@@ -43,10 +43,28 @@ async function acceptOne<Context>(
   const identities = identitiesOf(call)
   const [first] = identities
   if (first === undefined) throw new Error('a call needs a call id, an activity id, an idempotency key or a recording')
-  const standing = (await findByIdentity(trx, identities)) ?? (await insertCall(trx, registry, call, identities))
+  const known = await findByIdentity(trx, identities)
+  if (known !== null && identities.length > 1) await learnNames(trx, call, known.callId, identities)
+  const standing = known ?? (await insertCall(trx, registry, call, identities))
   await keepDelivery(trx, call, standing)
   if (standing.outcome === 'duplicate') await wake(trx, registry, standing.runId)
   return standing
+}
+
+/** A delivery may know a standing call by one more name than those before it: claimed as well, for the deliveries that know only that one. */
+async function learnNames(
+  trx: Queryable,
+  call: IncomingCall,
+  callId: string,
+  identities: readonly string[],
+): Promise<void> {
+  const learnt = await sql`
+    insert into callsift.call_identities (identity, call_id)
+    select identity, ${callId}::bigint from unnest(${[...identities].sort()}::text[]) as identity
+    on conflict (identity) do nothing returning identity`.execute(trx)
+  if (learnt.rows.length === 0) return
+  await sql`update callsift.calls set call_ref = coalesce(call_ref, ${call.callRef ?? null}),
+      activity_id = coalesce(activity_id, ${call.activityId ?? null}) where id = ${callId}`.execute(trx)
 }
 
 async function findByIdentity(trx: Queryable, identities: readonly string[]): Promise<Acceptance | null> {
