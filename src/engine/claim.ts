@@ -43,7 +43,8 @@ interface ClaimRow {
 
 /**
  * Takes a dispatched step. Null when the job is stale: taken by another, dispatched anew since, cancelled, or this worker
- * has been declared dead. One statement, so that of two workers with the same job only one gets the row.
+ * has been declared dead. One statement, so that of two workers with the same job only one gets the row. A step without a gate
+ * counts as past it at once: else its crashes would never be counted.
  */
 export async function claimStep(
   db: Database,
@@ -53,7 +54,7 @@ export async function claimStep(
   const claimed = await sql<ClaimRow>`
     with claimed as (
       update callsift.steps set state = 'running', fence = fence + 1, worker_id = ${workerId},
-        gate_passed = false, blocked_by = null
+        gate_passed = (family = 'none'), blocked_by = null
       where id = ${job.stepId} and dispatch_no = ${job.dispatchNo} and state = 'dispatched'
         and exists (select 1 from callsift.workers where id = ${workerId})
       returning *

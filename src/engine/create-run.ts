@@ -3,6 +3,7 @@ import type { Queryable } from '../db/connect.ts'
 import { type LockedRun, placeSteps } from './place.ts'
 import type { Registry } from './registry.ts'
 import { endRun } from './settle.ts'
+import { toStoredJson } from './stored-text.ts'
 
 export interface NewRun {
   readonly workflow: string
@@ -29,7 +30,7 @@ export async function createRun<Context>(
   const priority = wanted.priority ?? 0
   const inserted = await sql<{ id: string }>`
     insert into callsift.runs (workflow, key, portal_id, priority, input, parent_step_id)
-    values (${wanted.workflow}, ${wanted.key}, ${wanted.portalId}, ${priority}, ${JSON.stringify(input)}::jsonb, ${wanted.parentStepId ?? null})
+    values (${wanted.workflow}, ${wanted.key}, ${wanted.portalId}, ${priority}, ${toStoredJson(input)}::jsonb, ${wanted.parentStepId ?? null})
     on conflict (workflow, key) do nothing returning id`.execute(trx)
   const id = inserted.rows[0]?.id
   if (id === undefined) {

@@ -112,7 +112,8 @@ export function defineStep<Context>() {
   ): StepDefinition<Context, Name, In, Out> => step
 }
 
-/** Checks what a step returned against its output shape; a page passes through to the engine. */
+/** Checks what a step returned against its output shape; of a page, the last one's. */
 export function readOutput<Context>(step: StepDefinition<Context>, returned: unknown): unknown {
-  return isPage(returned) ? returned : step.output.parse(returned)
+  if (!isPage(returned)) return step.output.parse(returned)
+  return returned.cursor === null ? { ...returned, output: step.output.parse(returned.output) } : returned
 }

@@ -8,8 +8,9 @@ import { checkQueueMemory, createDispatcher, type DispatchWindows, freeLostJobs 
 import { createExclusion } from './exclusion.ts'
 import { executeStep } from './execute.ts'
 import { finishStep } from './finish.ts'
-import type { Outcome } from './outcome.ts'
+import { failureOutcome, type Outcome } from './outcome.ts'
 import type { Queues, QueueWorker, StepJob } from './queues.ts'
+import { isRecordAway } from './record-away.ts'
 import type { Registry } from './registry.ts'
 import { createSweep } from './sweep.ts'
 import { beat, freeStrays, registerWorker, retireWorker } from './workers.ts'
@@ -57,6 +58,13 @@ interface ActiveStep {
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
+/** Waits for `work`, but no longer than `ms`; leaves no timer behind that would keep the program from ending. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))])
+  clearTimeout(timer)
+}
+
 export function createEngine<Context>(options: EngineOptions<Context>): Engine<Context> {
   const { db, queues, registry, timings, log } = options
   const dispatcher = createDispatcher({ db, queues, windows: options.windows, tickMs: timings.dispatchTickMs, log })
@@ -71,19 +79,28 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     kick: dispatcher.kick,
   })
   const exclusion = createExclusion()
-  const active = new Map<string, ActiveStep>()
+  // By attempt, not by step: of one step, an attempt that was taken over may still be ending while the next one runs here.
+  const active = new Set<ActiveStep>()
   const queueWorkers: QueueWorker[] = []
   let workerId: string | null = null
   let stopping = false
   let heartbeat: NodeJS.Timeout | null = null
+  let registering = false
   let served: readonly string[] = []
 
   const storeUntilHeard = async (claim: Claim, outcome: Outcome, requestId: string | null) => {
+    let storing = outcome
     // A paid result is not dropped because the database was away for a moment.
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
-        return await finishStep({ db, registry, timings, random: options.random }, claim, outcome, requestId)
+        return await finishStep({ db, registry, timings, random: options.random }, claim, storing, requestId)
       } catch (error) {
+        if (!isRecordAway(error)) {
+          // What the record refuses, it refuses again: the step is parked with the reason, not tried for ever.
+          if (storing.kind === 'bug') throw error
+          storing = failureOutcome(error)
+          continue
+        }
         if (stopping && waitMs >= 1_600) throw error
         log.warn({ stepId: claim.stepId, error: String(error) }, 'could not store how a step ended; trying again')
         await delay(waitMs)
@@ -97,7 +114,10 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     if (claim === null) return
     const controller = new AbortController()
     let end: () => void = () => undefined
-    active.set(claim.stepId, { claim, controller, ended: new Promise((resolve) => (end = resolve)) })
+    const step: ActiveStep = { claim, controller, ended: new Promise((resolve) => (end = resolve)) }
+    active.add(step)
+    // Claimed while the stop was being asked for: put back at once.
+    if (stopping) controller.abort(new Error('the program is stopping'))
     const release = await exclusion.enter(claim.alone)
     let requestId: string | null = null
     try {
@@ -121,7 +141,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
       } else log.debug(facts, 'step ended')
     } finally {
       release()
-      active.delete(claim.stepId)
+      active.delete(step)
       end()
       dispatcher.kick()
     }
@@ -138,14 +158,23 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
   }
 
   const keepAlive = async () => {
-    if (workerId === null) return
-    if (await beat(db, workerId)) {
-      await freeStrays(db, workerId, [...active.keys()], timings.workerTtlMs)
+    const beaten = workerId
+    if (beaten === null) return
+    if (await beat(db, beaten)) {
+      const inHand = [...active].map((step) => step.claim.stepId)
+      await freeStrays(db, registry, beaten, inHand, timings.workerTtlMs)
       return
     }
+    // Beats overlap when the database is slow: of those that find the row gone, one registers, else the other's claims had no heartbeat.
+    if (registering || stopping || workerId !== beaten) return
+    registering = true
     log.warn({ workerId }, 'this worker was declared dead (it was paused or cut off for too long); beginning anew')
-    for (const step of active.values()) step.controller.abort(new Error('the lease was lost'))
-    workerId = await registerWorker(db, { queues: served, version: options.version })
+    for (const step of active) step.controller.abort(new Error('the lease was lost'))
+    try {
+      workerId = await registerWorker(db, { queues: served, version: options.version })
+    } finally {
+      registering = false
+    }
   }
 
   return {
@@ -178,16 +207,16 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     close: async (drainMs) => {
       stopping = true
       await Promise.all(queueWorkers.map((worker) => worker.pause().catch(() => undefined)))
-      await Promise.race([
-        Promise.all([...active.values()].map((step) => step.ended)),
-        delay(active.size > 0 ? drainMs : 0),
-      ])
-      for (const step of active.values()) step.controller.abort(new Error('the program is stopping'))
-      await Promise.race([Promise.all([...active.values()].map((step) => step.ended)), delay(2_000)])
+      const ended = Promise.all([...active].map((step) => step.ended))
+      await atMost(drainMs, ended)
+      for (const step of active) step.controller.abort(new Error('the program is stopping'))
+      await atMost(2_000, ended)
       await sweep.close()
       await dispatcher.close()
       if (heartbeat !== null) clearInterval(heartbeat)
-      await queues.close()
+      // A step that does not heed its signal must not keep the program from ending; its lease goes with the worker's row.
+      if (active.size === 0) await queues.close()
+      else await atMost(3_000, queues.close())
       if (workerId !== null) await retireWorker(db, workerId).catch(() => undefined)
     },
   }

@@ -18,6 +18,8 @@ export async function executeStep<Context>(options: {
   stopping: () => boolean
 }): Promise<Outcome> {
   const { registry, claim, signal } = options
+  // Stopped, or taken over, while it waited for its turn in this process: nothing has begun, so nothing begins.
+  if (signal.aborted) return { kind: 'released' }
   try {
     const { placed } = registry.step(claim.workflow, claim.stepName)
     const workflow = registry.workflow(claim.workflow)

@@ -7,6 +7,7 @@ import { createRun } from './create-run.ts'
 import type { Outcome } from './outcome.ts'
 import type { Registry } from './registry.ts'
 import { advanceRun, countOpenChildren, endRun, lockRun, parkRun } from './settle.ts'
+import { toStoredJson, toStoredText } from './stored-text.ts'
 
 const maxAttempts = 6
 
@@ -73,12 +74,13 @@ async function storeOutcome<Context>(
     case 'page':
       return await storePage(registry, trx, claim, run, outcome)
     case 'released':
-      return await makeReady(trx, claim, 0)
+      return await makeReady(trx, claim, null)
     case 'blocked':
-      await makeReady(trx, claim, 0, outcome.failure)
+      await makeReady(trx, claim, null, outcome.failure)
       await sql`update callsift.steps set blocked_by = ${outcome.failure.gate} where id = ${claim.stepId}`.execute(trx)
       return
     case 'later': {
+      await forgiveWaiting(trx, claim)
       const spent = await sql<{ spent: number }>`
         update callsift.steps set later_since = coalesce(later_since, clock_timestamp()), laters = laters + 1
         where id = ${claim.stepId}
@@ -91,6 +93,7 @@ async function storeOutcome<Context>(
       return await park(registry, trx, claim, run, outcome.failure, outcome.failure.class, 'fix')
     }
     case 'retry': {
+      await forgiveWaiting(trx, claim)
       const attempts = step.attempts + 1
       await sql`update callsift.steps set attempts = ${attempts} where id = ${claim.stepId}`.execute(trx)
       const limit = Math.min(outcome.failure.maxAttempts ?? maxAttempts, timings.retryDelaysMs.length + 1)
@@ -115,7 +118,7 @@ async function storeValue<Context>(
   run: Awaited<ReturnType<typeof lockRun>>,
   outcome: Extract<Outcome, { kind: 'value' }>,
 ): Promise<void> {
-  await sql`update callsift.steps set state = 'done', output = ${JSON.stringify(outcome.output)}::jsonb,
+  await sql`update callsift.steps set state = 'done', output = ${toStoredJson(outcome.output)}::jsonb,
       input_hash = ${outcome.inputHash}, class = null, message = null, hint = null, policy = null, worker_id = null,
       finished_at = now()
     where id = ${claim.stepId}`.execute(trx)
@@ -145,14 +148,13 @@ async function storePage<Context>(
   }
   if (page.cursor !== null) {
     await makeReady(trx, claim, page.delayMs)
-    await sql`update callsift.steps set cursor = ${JSON.stringify(page.cursor)}::jsonb, attempts = 0 where id = ${claim.stepId}`.execute(
-      trx,
-    )
+    await sql`update callsift.steps set cursor = ${toStoredJson(page.cursor)}::jsonb, attempts = 0, laters = 0,
+      later_since = null where id = ${claim.stepId}`.execute(trx)
     return
   }
   const open = await countOpenChildren(trx, claim.stepId)
-  await sql`update callsift.steps set state = ${open > 0 ? 'joining' : 'done'}, output = ${JSON.stringify(page.output)}::jsonb,
-      input_hash = ${outcome.inputHash}, worker_id = null, finished_at = now()
+  await sql`update callsift.steps set state = ${open > 0 ? 'joining' : 'done'}, output = ${toStoredJson(page.output)}::jsonb,
+      input_hash = ${outcome.inputHash}, worker_id = null, class = null, message = null, hint = null, policy = null, finished_at = now()
     where id = ${claim.stepId}`.execute(trx)
   if (open === 0) await advanceRun(trx, registry, run, registry.step(run.workflow, claim.stepName).position)
 }
@@ -169,10 +171,20 @@ async function touch(trx: Queryable, runId: string): Promise<void> {
   await sql`update callsift.runs set updated_at = now() where id = ${runId}`.execute(trx)
 }
 
-async function makeReady(trx: Queryable, claim: Claim, delayMs: number, failure?: StepFailure): Promise<void> {
+/** The budget of `Later` is for waits that were asked for: time spent behind a closed gate or a full window is not the step's. */
+async function forgiveWaiting(trx: Queryable, claim: Claim): Promise<void> {
+  await sql`update callsift.steps s set later_since = s.later_since + greatest(a.started_at - s.due_at, interval '0')
+    from callsift.attempts a
+    where s.id = ${claim.stepId} and s.later_since is not null and a.step_id = s.id and a.fence = ${claim.fence}`.execute(
+    trx,
+  )
+}
+
+/** Due after `delayMs`; null = it keeps the place in line that it had. */
+async function makeReady(trx: Queryable, claim: Claim, delayMs: number | null, failure?: StepFailure): Promise<void> {
   await sql`update callsift.steps set state = 'ready', worker_id = null,
-      due_at = clock_timestamp() + ${delayMs} * interval '1 millisecond',
-      class = ${failure?.class ?? null}, message = ${failure?.message ?? null}, hint = ${failure?.hint ?? null}
+      due_at = coalesce(clock_timestamp() + ${delayMs}::float8 * interval '1 millisecond', due_at),
+      class = ${failure?.class ?? null}, message = ${textOf(failure?.message)}, hint = ${textOf(failure?.hint)}
     where id = ${claim.stepId}`.execute(trx)
 }
 
@@ -186,7 +198,7 @@ async function park<Context>(
   policy: string,
 ): Promise<void> {
   await sql`update callsift.steps set state = 'parked', worker_id = null, class = ${failureClass},
-      message = ${failure.message}, hint = ${failure.hint ?? null}, policy = ${policy}, finished_at = now()
+      message = ${textOf(failure.message)}, hint = ${textOf(failure.hint)}, policy = ${policy}, finished_at = now()
     where id = ${claim.stepId}`.execute(trx)
   await parkRun(trx, registry, run, failureClass)
 }
@@ -194,7 +206,7 @@ async function park<Context>(
 /** The generation moved on while this attempt ran: what it paid for is kept for reuse, and nothing is created. */
 async function keepLateOutput(trx: Queryable, claim: Claim, outcome: Outcome): Promise<void> {
   if (outcome.kind === 'value') {
-    await sql`update callsift.steps set state = 'done', output = ${JSON.stringify(outcome.output)}::jsonb,
+    await sql`update callsift.steps set state = 'done', output = ${toStoredJson(outcome.output)}::jsonb,
       input_hash = ${outcome.inputHash}, worker_id = null, finished_at = now() where id = ${claim.stepId}`.execute(trx)
   } else {
     await sql`update callsift.steps set state = 'cancelled', worker_id = null, finished_at = now() where id = ${claim.stepId}`.execute(
@@ -211,7 +223,11 @@ async function closeAttempt(
   requestId: string | null,
 ): Promise<void> {
   await sql`update callsift.attempts set finished_at = clock_timestamp(), outcome = ${outcome}, class = ${failure?.class ?? null},
-      message = ${failure?.message ?? null}, http_status = ${failure?.httpStatus ?? null}, code = ${failure?.code ?? null},
+      message = ${textOf(failure?.message)}, http_status = ${failure?.httpStatus ?? null}, code = ${failure?.code ?? null},
       request_id = ${failure?.requestId ?? requestId}
     where step_id = ${claim.stepId} and fence = ${claim.fence}`.execute(trx)
+}
+
+function textOf(text: string | undefined): string | null {
+  return text === undefined ? null : toStoredText(text)
 }

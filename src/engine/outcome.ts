@@ -1,5 +1,6 @@
 import { Blocked, isStepFailure, Later, Permanent, Retry } from '../errors.ts'
 import { isPage, type Page } from './page.ts'
+import { isRecordAway } from './record-away.ts'
 
 /** What a finished attempt left behind: the six endings of a step, a page, or a release at shutdown. */
 export type Outcome =
@@ -23,6 +24,15 @@ export function failureOutcome(error: unknown): Outcome {
   if (error instanceof Blocked) return { kind: 'blocked', failure: error }
   if (error instanceof Retry) return { kind: 'retry', failure: error }
   if (error instanceof Permanent) return { kind: 'permanent', failure: error }
+  if (isRecordAway(error)) {
+    // The database went away under the step. That is no fault of the step: it spends no attempt, and is due as soon as that is stored.
+    const failure = new Later(1_000, 'record_away', {
+      message: `The database did not answer while this step ran: ${String(error)}`,
+      hint: 'Nothing to do: the step is repeated by itself.',
+      cause: error,
+    })
+    return { kind: 'later', failure }
+  }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return {
     kind: 'bug',

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Queryable } from '../db/connect.ts'
 import type { PlacedStep, Workflow } from './define.ts'
 import { inputHash } from './input-hash.ts'
+import { toStoredJson } from './stored-text.ts'
 
 /** The run as its own transaction sees it, its row locked (or just inserted). */
 export interface LockedRun {
@@ -76,7 +77,7 @@ export async function placeSteps<Context>(
   for (let position = from; ; position += 1) {
     const placed = workflow.steps[position]
     if (placed === undefined) return { ended: true, class: null }
-    const seen = first ? { run: run.input } : await readSeen(trx, workflow, run)
+    const seen = first && position === from ? { run: run.input } : await readSeen(trx, workflow, run)
     const items = placed.items === null ? [undefined] : placed.items(seen)
     let open = 0
     let output: unknown = null
@@ -88,9 +89,9 @@ export async function placeSteps<Context>(
         insert into callsift.steps
           (run_id, generation, name, index, queue, portal_id, family, priority, item, state, input_hash, output, finished_at)
         values (${run.id}, ${run.generation}, ${placed.step.name}, ${index}, ${placed.step.queue}, ${run.portalId},
-          ${placed.step.family}, ${run.priority}, ${item === undefined ? null : JSON.stringify(item)}::jsonb,
+          ${placed.step.family}, ${run.priority}, ${item === undefined ? null : toStoredJson(item)}::jsonb,
           ${reusable === null ? 'ready' : 'done'}, ${reusable?.hash ?? null},
-          ${reusable === null ? null : JSON.stringify(reusable.output)}::jsonb, ${reusable === null ? null : sql`now()`})
+          ${reusable === null ? null : toStoredJson(reusable.output)}::jsonb, ${reusable === null ? null : sql`now()`})
         on conflict (run_id, generation, name, index) do nothing`.execute(trx)
     }
     if (open > 0) return { ended: false }
