@@ -73,12 +73,8 @@ export const portalCheck = defineOperation({
   run: async (app, input) => {
     const portal = await needPortal(app, input.id)
     const client = app.clientFor(portal)
-    try {
-      const findings: Finding[] = []
-      for (const one of checks) findings.push(await check(one.scope, () => one.ask(client)))
-      return { portal: portal.id, ok: findings.every((finding) => finding.ok), findings }
-    } finally {
-      await client.close()
-    }
+    const findings: Finding[] = []
+    for (const one of checks) findings.push(await check(one.scope, () => one.ask(client)))
+    return { portal: portal.id, ok: findings.every((finding) => finding.ok), findings }
   },
 })
