@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../context.ts'
 import { createPortalDirectory } from '../intake/portal-directory.ts'
 import { createReceiver } from '../intake/receive.ts'
@@ -39,7 +39,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
   const http = fastify({
     loggerInstance: app.log.child({ part: 'http' }) as FastifyBaseLogger,
     // Addresses hold robots' secrets: requests are logged below, by their route's pattern.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: false,
     bodyLimit: 256 * 1024,
     connectionTimeout: 5 * 60_000,
@@ -68,7 +68,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     now,
   })
   await http.register(webhookRoutes, { receiver, badTokens })
-  await http.register(apiRoutes, { app, auth })
+  await http.register(apiRoutes, { app, auth, onPortalChange: directory.forget })
   await http.register(healthRoutes, { app })
   await http.register(pageRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
 

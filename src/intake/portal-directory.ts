@@ -7,6 +7,8 @@ export interface PortalDirectory {
   /** The portal with this application token and member id, both. `sandbox`: the member id is a sandbox portal's. */
   verify(token: string | undefined, memberId: string | undefined): Promise<{ portal: Portal | null; sandbox: boolean }>
   verifyRobot(secret: string): Promise<Portal | null>
+  /** A portal was changed in this process: what is known of them is read anew. */
+  forget(): void
 }
 
 interface Entry {
@@ -28,9 +30,8 @@ export function createPortalDirectory(db: Queryable, now: () => number = () => p
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | null = null
 
-  const refresh = async (maxAge: number): Promise<boolean> => {
-    if (now() - readAt < maxAge) return false
-    reading ??= listPortals(db)
+  const read = (): Promise<void> => {
+    const mine: Promise<void> = listPortals(db)
       .then((portals) => {
         entries = portals.map((portal) => ({
           portal,
@@ -38,11 +39,17 @@ export function createPortalDirectory(db: Queryable, now: () => number = () => p
           tokens: portal.tokenHashes.map((hash) => Buffer.from(hash, 'hex')),
           robot: portal.robotSecretHash === null ? null : Buffer.from(portal.robotSecretHash, 'hex'),
         }))
-        readAt = now()
+        if (reading === mine) readAt = now()
       })
       .finally(() => {
-        reading = null
+        if (reading === mine) reading = null
       })
+    return mine
+  }
+
+  const refresh = async (maxAge: number): Promise<boolean> => {
+    if (now() - readAt < maxAge) return false
+    reading ??= read()
     await reading
     return true
   }
@@ -68,6 +75,11 @@ export function createPortalDirectory(db: Queryable, now: () => number = () => p
   }
 
   return {
+    forget: () => {
+      readAt = Number.NEGATIVE_INFINITY
+      // What is being read may have been read too early.
+      reading = null
+    },
     verify: async (token, memberId) => {
       const [presented, member] = [digest(token ?? ''), digest(memberId ?? '')]
       await refresh(maxAgeMs)

@@ -7,6 +7,7 @@ import { Problem } from '../problem.ts'
 import { tooLarge } from '../read-body.ts'
 import { maxUploadBytes } from '../upload-limit.ts'
 
+const lingerMs = 500
 const again = 'Correct it and send it again; nothing was changed.'
 const bad = (kind: string, detail: string) => new Problem(400, kind, detail, again)
 
@@ -23,7 +24,7 @@ export async function readMultipart(
   if (Number(request.headers['content-length'] ?? 0) > maxBytes + 64 * 1024) throw tooLarge(maxBytes)
   const busboy = openBusboy(request, maxBytes)
   const fields = new Map<string, string>()
-  const storing: { file: Promise<StoredUpload> | null } = { file: null }
+  const storing: { file: Promise<StoredUpload> | null; stream: Readable | null } = { file: null, stream: null }
 
   const parsed = new Promise<void>((resolve, reject) => {
     busboy.on('field', (name, value, nameTruncated, valueTruncated) => {
@@ -34,6 +35,7 @@ export async function readMultipart(
       else fields.set(name, value)
     })
     busboy.on('file', (_name, stream, _filename, _encoding, mimeType) => {
+      storing.stream = stream
       storing.file = storeUpload(
         app.db,
         { portalId: '', contentType: mimeType.slice(0, 100) },
@@ -58,11 +60,25 @@ export async function readMultipart(
   } catch (error) {
     request.unpipe(busboy)
     // Ends a file that still waits for its next piece, so that its rows are removed.
-    busboy.destroy()
+    storing.stream?.destroy(new Error('the upload was given up'))
     const stored = await storing.file?.catch(() => null)
     if (stored != null) await removeUpload(app.db, stored.id).catch(() => undefined)
+    await discardRest(request)
     throw error
   }
+}
+
+/** Reads a little further and drops it: a sender that is cut off while it writes never reads why. */
+async function discardRest(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, lingerMs)
+    const end = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    request.once('end', end).once('close', end).resume()
+  })
 }
 
 function openBusboy(request: IncomingMessage, maxBytes: number): BusboyInstance {

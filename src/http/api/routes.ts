@@ -9,7 +9,10 @@ import { Problem } from '../problem.ts'
 import { submitRoute } from './submit.ts'
 
 /** The API under /api/v1: every route needs a token. */
-export async function apiRoutes(scope: FastifyInstance, options: { app: App; auth: Auth }): Promise<void> {
+export async function apiRoutes(
+  scope: FastifyInstance,
+  options: { app: App; auth: Auth; onPortalChange(): void },
+): Promise<void> {
   const { app, auth } = options
   const callers = new WeakMap<FastifyRequest, Caller>()
   scope.addHook('onRequest', async (request) => {
@@ -40,6 +43,8 @@ export async function apiRoutes(scope: FastifyInstance, options: { app: App; aut
         'GET /api/v1/ops lists them.',
       )
     }
-    return await runOperation(app, operation, request.body ?? {}, callerOf(request))
+    const answer = await runOperation(app, operation, request.body ?? {}, callerOf(request))
+    if (operation.changes && operation.name.startsWith('portal.')) options.onPortalChange()
+    return answer
   })
 }
