@@ -80,8 +80,10 @@ const usedShare = 0.85
 
 /** How many may be sent per window of `limit`, so that a burst on top never takes any sliding window above it. */
 function sustained(limit: number, burst: number): number {
-  // After a burst of b, b + ⌊window / interval⌋ fall in one window. The second form is the exact bound, for limits that are small.
-  return Math.max(limit * 0.97 - burst, Math.min(limit * usedShare, (limit - burst + 1) * 0.95))
+  // After a burst of b, b + ⌊window / interval⌋ fall in one window: one less than allowed this way, which is room for what is late.
+  if (burst > 1) return limit * 0.97 - burst
+  // For small limits one less would be much; then it is the exact bound.
+  return Math.max(limit * 0.97 - 1, limit * usedShare)
 }
 
 /**
