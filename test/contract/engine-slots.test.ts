@@ -1,0 +1,87 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Database } from '../../src/db/connect.ts'
+import { createSlots } from '../../src/engine/slots.ts'
+import { freeDeadWorkers } from '../../src/engine/workers.ts'
+import { emptyRecord, newWorker, openRecord, stopHeart, timingsOf } from '../support/engine-bench.ts'
+import { testRegistry } from '../support/engine-workflows.ts'
+
+const registry = testRegistry()
+const delay = (ms: number) => wait(ms)
+
+for (const kind of ['postgres', 'pglite'] as const) {
+  const bench = await openRecord(kind, `slots on ${kind}`)
+  describe.skipIf(bench === undefined)(`a portal's slots on ${kind}`, () => {
+    const db = bench?.db as Database
+    const slots = createSlots(db, delay)
+    const now = { bytes: false, workerId: 'w', waitMs: 0, leaseMs: 60_000 }
+    beforeEach(async () => {
+      await emptyRecord(db)
+      // The rows went with the rest; whoever takes one first lays them again.
+      await createSlots(db, delay).take('p1', { ...now, leaseMs: -1_000 })
+    })
+    afterAll(() => bench?.close())
+
+    it('are two, over many connections, and a recording takes at most one of them', async () => {
+      const many = await Promise.all(
+        Array.from({ length: 6 }, async () => createSlots((await bench?.connect())?.looseDb ?? db, delay)),
+      )
+      let held = 0
+      let bytesHeld = 0
+      let most = 0
+      let mostBytes = 0
+      let done = 0
+      await Promise.all(
+        Array.from({ length: 60 }, async (_, n) => {
+          const bytes = n % 3 === 0
+          const slot = await (many[n % 6] ?? slots).take('p1', {
+            bytes,
+            workerId: `w${n}`,
+            waitMs: 30_000,
+            leaseMs: 60_000,
+          })
+          if (slot === null) return
+          held += 1
+          bytesHeld += bytes ? 1 : 0
+          most = Math.max(most, held)
+          mostBytes = Math.max(mostBytes, bytesHeld)
+          await wait(3)
+          held -= 1
+          bytesHeld -= bytes ? 1 : 0
+          done += 1
+          await slot.release()
+        }),
+      )
+      expect({ done, most, mostBytes }).toEqual({ done: 60, most: 2, mostBytes: 1 })
+    })
+
+    it('leave one free beside a recording, refuse a second recording, and belong to one portal', async () => {
+      const recording = await slots.take('p1', { ...now, bytes: true })
+      expect(recording).not.toBeNull()
+      expect(await slots.take('p1', { ...now, bytes: true })).toBeNull()
+      const other = await slots.take('p1', now)
+      expect(other).not.toBeNull()
+      expect(await slots.take('p1', now)).toBeNull()
+      expect(await slots.take('p2', { ...now, bytes: true })).not.toBeNull()
+      await recording?.release()
+      // Released twice, it does not take the slot from its next holder.
+      const next = await slots.take('p1', { ...now, bytes: true })
+      await recording?.release()
+      expect(next).not.toBeNull()
+      expect(await slots.take('p1', { ...now, bytes: true })).toBeNull()
+    })
+
+    it('come free when their holder dies, or when its lease runs out', async () => {
+      const worker = await newWorker(db)
+      await slots.take('p1', { ...now, workerId: worker })
+      await slots.take('p1', { ...now, workerId: worker })
+      expect(await slots.take('p1', now)).toBeNull()
+      await stopHeart(db, worker)
+      await freeDeadWorkers(db, registry, timingsOf())
+      const brief = await slots.take('p1', { ...now, leaseMs: 50 })
+      expect(brief).not.toBeNull()
+      expect(await slots.take('p1', now)).not.toBeNull()
+      expect(await slots.take('p1', { ...now, waitMs: 10_000 })).not.toBeNull()
+    })
+  })
+}
