@@ -55,6 +55,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
   })
   routeExpectations(http, app.connection.kind)
   setCommon(http, app)
+  const requests = countRequests(http)
 
   const badTokens = createBadTokens(now)
   const auth = createAuth(app, { badTokens, localToken: options.localToken })
@@ -79,9 +80,12 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     close: async () => {
-      const cut = setTimeout(() => http.server.closeAllConnections(), closeMs)
-      await http.close()
-      clearTimeout(cut)
+      const startedAt = performance.now()
+      // A connection that has not said anything yet counts as busy for Node: what is cut are connections without a request.
+      const cutting = setInterval(() => {
+        if (requests.underWay === 0 || performance.now() - startedAt > closeMs) http.server.closeAllConnections()
+      }, 20)
+      await http.close().finally(() => clearInterval(cutting))
       await app.intake.drain()
     },
   }
@@ -89,6 +93,17 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
 
 const nothingHere = () =>
   new Problem(404, 'nothing_here', 'There is nothing at this address.', 'See docs/api for the routes.')
+
+function countRequests(http: FastifyInstance): { underWay: number } {
+  const requests = { underWay: 0 }
+  http.addHook('onRequest', async (_request, reply) => {
+    requests.underWay += 1
+    reply.raw.once('close', () => {
+      requests.underWay -= 1
+    })
+  })
+  return requests
+}
 
 function setCommon(http: FastifyInstance, app: App): void {
   const sandbox = app.config.mode !== 'live'
