@@ -19,10 +19,11 @@ export async function startAudit(
   return row.id
 }
 
-export async function finishAudit(db: Queryable, id: string, outcome: string): Promise<void> {
-  await sql`update callsift.audit set detail = detail || ${JSON.stringify({ outcome: outcome.slice(0, 300) })}::jsonb where id = ${id}`.execute(
-    db,
-  )
+/** `subject` replaces the one of the start, where only the end knows it by its own id. */
+export async function finishAudit(db: Queryable, id: string, outcome: string, subject?: string): Promise<void> {
+  const ending = JSON.stringify({ outcome: outcome.slice(0, 300) })
+  await sql`update callsift.audit set detail = detail || ${ending}::jsonb, subject = coalesce(${subject ?? null}::text, subject)
+    where id = ${id}`.execute(db)
 }
 
 export async function listAudit(

@@ -60,7 +60,7 @@ export function defineOperation<Input extends z.ZodType>(definition: Definition<
       const auditId = await startAudit(app.db, { actor: caller.actor, action: definition.name, ...audit(known) })
       try {
         const result = await definition.run(app, known, caller)
-        await finishAudit(app.db, auditId, 'done')
+        await finishAudit(app.db, auditId, 'done', callSubject(result))
         return { result }
       } catch (error) {
         const reason = error instanceof UsageError ? error.message : 'it failed'
@@ -69,6 +69,12 @@ export function defineOperation<Input extends z.ZodType>(definition: Definition<
       }
     },
   }
+}
+
+/** A call may be named in three ways; its audit rows stand under one. */
+function callSubject(result: unknown): string | undefined {
+  const callId = typeof result === 'object' && result !== null && 'callId' in result ? result.callId : undefined
+  return typeof callId === 'string' ? `call ${callId}` : undefined
 }
 
 /** Checks the input, runs the operation, and gives its answer as plain JSON. Throws `OperationError` and `UsageError`. */
