@@ -55,13 +55,8 @@ function readAnswer(answer: ProbeAnswer): Probe {
 function startThread(): Thread {
   const file = import.meta.url.endsWith('.ts') ? './probe-worker.ts' : './probe-worker.js'
   const worker = new Worker(new URL(file, import.meta.url), {
-    // The MP3 decoder complains of damaged frames on the console; they are counted, not told.
-    stdout: true,
-    stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   })
-  worker.stdout.resume()
-  worker.stderr.resume()
   const thread = { worker, busyBefore: 0 }
   // One that dies while nobody waits for it is simply not asked again.
   worker.on('error', () => undefined)

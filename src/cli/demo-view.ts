@@ -50,7 +50,7 @@ export function printNext(terminal: Terminal, url: string, dataDir: string): voi
     `${terminal.paint('bold', 'The service is running at')} ${terminal.paint('cyan', url)} ${terminal.paint('yellow', '(SANDBOX: nothing here is real)')}`,
   )
   terminal.line(`  Ask it:        CALLSIFT_DATA=${dataDir} npx callsift status`)
-  terminal.line(`  Its health:    ${url}/health`)
+  terminal.line(`  Its health:    ${url}/livez`)
   terminal.line()
   terminal.line('With a real portal:')
   terminal.line('  1. Make a personal VibeCode key with the scopes vibe:ai, crm, disk, telephony and user.')

@@ -67,6 +67,12 @@ function demoConfig(config: Config, dataDir: string, port: number): Config {
     port,
     publicUrl: undefined,
     write: true,
+    // The calls are in two languages, and the provider hears which.
+    language: 'auto',
+    // Ten times the documented rate, which the sandbox grants: nobody should wait for a played portal.
+    ratePerMinute: config.ratePerMinute * 10,
+    ratePerSecond: config.ratePerSecond * 10,
+    sandboxScale: 10,
     memberId: undefined,
     hasDatabase: false,
     hasRedis: false,

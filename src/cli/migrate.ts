@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { UsageError } from '../errors.ts'
 import { exitCodes } from './exit-codes.ts'
 import { readSettings, withExamples } from './options.ts'
-import { reachFolder } from './reach-folder.ts'
 import type { Terminal } from './terminal.ts'
 
 export function addMigrate(program: Command, terminal: Terminal): void {
@@ -18,8 +17,9 @@ export function addMigrate(program: Command, terminal: Terminal): void {
   command.action(async (options: { dryRun?: boolean; json?: boolean }) => {
     const { config, log } = readSettings(command, true)
     const { databaseUrl } = config.secrets
-    const owner = databaseUrl === undefined ? await reachFolder(config.dataDir) : null
-    if (owner !== null) {
+    const { holdFolder } = await import('../db/owner-lock.ts')
+    const owner = databaseUrl === undefined ? await holdFolder(config.dataDir) : null
+    if (owner?.kind === 'held') {
       throw new UsageError(
         `The record in ${config.dataDir} is in use by the service at ${owner.url}, which brought it up at its start.`,
         {
@@ -46,6 +46,7 @@ export function addMigrate(program: Command, terminal: Terminal): void {
       )
     } finally {
       await connection.close()
+      await owner?.release()
     }
   })
 }

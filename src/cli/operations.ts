@@ -6,8 +6,7 @@ import type { Config } from '../config.ts'
 import type { App } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { type RunningService, reachFolder } from './reach-folder.ts'
-import { askService, sendFile } from './service-client.ts'
+import { askService, type RunningService, sendFile } from './service-client.ts'
 
 /** The operations as a verb sees them, wherever they run. */
 export interface Operations {
@@ -90,13 +89,18 @@ export async function withOperations<Value>(
   log: Log,
   run: (operations: Operations) => Promise<Value>,
 ): Promise<Value> {
-  const service = config.hasDatabase ? null : await reachFolder(config.dataDir)
-  if (service !== null) return await run(throughService(service))
-  const { openApp } = await import('../context.ts')
-  const app = await openApp(config, log)
+  const { holdFolder } = await import('../db/owner-lock.ts')
+  const held = config.hasDatabase ? null : await holdFolder(config.dataDir)
+  if (held?.kind === 'held') return await run(throughService(held))
   try {
-    return await run(await inThisProcess(app))
+    const { openApp } = await import('../context.ts')
+    const app = await openApp(config, log)
+    try {
+      return await run(await inThisProcess(app))
+    } finally {
+      await app.close({ drainMs: config.drainMs })
+    }
   } finally {
-    await app.close({ drainMs: config.drainMs })
+    await held?.release()
   }
 }

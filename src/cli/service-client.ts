@@ -2,16 +2,15 @@ import { FormData, request } from 'undici'
 import { z } from 'zod'
 import { exitCodes } from './exit-codes.ts'
 import { OperationFailed } from './print-failure.ts'
-import type { RunningService } from './reach-folder.ts'
 
-const Failure = z.object({
-  error: z.object({
-    code: z.string().optional(),
-    message: z.string(),
-    mend: z.string().nullish(),
-    hint: z.string().nullish(),
-  }),
-})
+/** A process that owns an embedded record, and how to ask it. */
+export interface RunningService {
+  readonly url: string
+  readonly token: string
+}
+
+/** How the service tells of a failure (RFC 9457), with the mend beside it. */
+const Problem = z.object({ detail: z.string(), mend: z.string().nullish() })
 
 /** Operations wait for upstream calls (`portal.check`, `reconcile.run`), so this is longer than any of those. */
 const answerMs = 120_000
@@ -56,15 +55,15 @@ async function post(
   const text = await answer.body.text()
   const parsed = readJson(text)
   if (answer.statusCode < 300) return parsed
-  const failure = Failure.safeParse(parsed)
-  if (!failure.success) {
+  const problem = Problem.safeParse(parsed)
+  if (!problem.success) {
     throw new OperationFailed(`The service at ${service.url} answered ${path} with ${answer.statusCode}.`, {
       hint: 'Look at the log of the running service.',
       exitCode: exitCodes.unavailable,
     })
   }
-  const { message, mend, hint } = failure.data.error
-  throw new OperationFailed(message, { hint: mend ?? hint ?? undefined, exitCode: exitCodeOf(answer.statusCode) })
+  const { detail, mend } = problem.data
+  throw new OperationFailed(detail, { hint: mend ?? undefined, exitCode: exitCodeOf(answer.statusCode) })
 }
 
 function readJson(text: string): unknown {

@@ -1,8 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import type { Config } from '../config.ts'
 import type { App } from '../context.ts'
+import { holdFolder, type Owner } from '../db/owner-lock.ts'
 import { savePortal } from '../db/portals.ts'
+import { UsageError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
+import { exitCodes } from './exit-codes.ts'
 
 /** A running service: the app, its address, and the sandbox where there is one. */
 export interface Service {
@@ -22,29 +26,64 @@ export function concurrencyOf(config: Config): (queue: string) => number {
   return (queue) => (queue === 'transcribe' || queue === 'classify' ? config.aiConcurrency : config.concurrency)
 }
 
+/** An embedded record has one owner; whoever else starts is told who it is. */
+async function ownFolder(config: Config): Promise<Owner | null> {
+  if (config.hasDatabase) return null
+  const held = await holdFolder(config.dataDir)
+  if (held.kind === 'owner') return held
+  throw new UsageError(`Callsift is running on ${config.dataDir} already, at ${held.url}.`, {
+    hint: 'Use that one, stop it, or give this one a folder of its own (CALLSIFT_DATA). Several processes on one record need DATABASE_URL.',
+    exitCode: exitCodes.configuration,
+  })
+}
+
 /** Starts the record, the queues, the web server and (unless `httpOnly`) the workers, in this process. */
 export async function startService(config: Config, log: Log, options: ServiceOptions = {}): Promise<Service> {
-  const [{ openApp }, { createHttpServer }] = await Promise.all([import('../context.ts'), import('../http/server.ts')])
-  const app = await openApp(config, log)
+  const owner = await ownFolder(config)
   let sandbox: Sandbox | null = null
-  let closeServer: () => Promise<void> = async () => undefined
+  const closers: ((drainMs: number) => Promise<void>)[] = [async () => await owner?.release()]
   const close = async (drainMs: number) => {
-    // No new calls first, then what is under way, then the upstream that it speaks with.
-    await closeServer()
-    await app.close({ drainMs })
-    await sandbox?.close()
+    for (const closeOne of closers.splice(0)) await closeOne(drainMs)
   }
   try {
-    const server = await createHttpServer(app, { host: config.host, port: config.port })
-    closeServer = () => server.close()
-    if (config.mode !== 'live') sandbox = await joinSandbox(app, `${server.url}/webhooks/bitrix24`)
+    const [{ openApp }, { createHttpServer }] = await Promise.all([
+      import('../context.ts'),
+      import('../http/server.ts'),
+    ])
+    const app = await openApp(config, log)
+    closers.unshift((drainMs) => app.close({ drainMs }))
+    const localToken = randomBytes(32).toString('base64url')
+    const server = await createHttpServer(app, { host: config.host, port: config.port, localToken })
+    // No new calls first, then what is under way, then the upstream that it speaks with.
+    closers.unshift(() => server.close())
+    if (config.mode !== 'live') {
+      sandbox = await joinSandbox(app, `${server.url}/webhooks/bitrix24`)
+      closers.splice(2, 0, sandbox.close)
+    } else await addConfiguredPortal(app)
     await app.start()
     if (options.httpOnly !== true) await app.engine.work({ concurrency: concurrencyOf(config) })
+    owner?.publish(server.url, localToken)
     return { app, url: server.url, sandbox, close }
   } catch (error) {
     await close(0)
     throw error
   }
+}
+
+/** The portal that the environment names, so that three variables are enough to begin. It begins in observe mode. */
+async function addConfiguredPortal(app: App): Promise<void> {
+  const { memberId, secrets } = app.config
+  if (memberId === undefined || secrets.apiKey === undefined) return
+  const [{ portalSave }, { runOperation }] = await Promise.all([
+    import('../ops/portals.ts'),
+    import('../ops/operation.ts'),
+  ])
+  const input = {
+    memberId,
+    apiKey: secrets.apiKey,
+    ...(secrets.appToken === undefined ? {} : { applicationToken: secrets.appToken }),
+  }
+  await runOperation(app, portalSave, input, { actor: 'environment' })
 }
 
 /** The sandbox's address changes with every start, so its portal is written anew each time. */
