@@ -1,8 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../context.ts'
+import { pruneDeliveries } from '../db/deliveries.ts'
+import { pruneUploads } from '../db/uploads.ts'
 import { createPortalDirectory } from '../intake/portal-directory.ts'
 import { createReceiver } from '../intake/receive.ts'
+import { repeat } from '../repeat.ts'
 import { apiRoutes } from './api/routes.ts'
 import { createAuth } from './auth.ts'
 import { createBadTokens } from './bad-tokens.ts'
@@ -32,6 +35,9 @@ export interface HttpOptions {
 
 /** After this long in `close`, connections that still talk are cut. */
 const closeMs = 10_000
+const tidyEveryMs = 3_600_000
+/** Ignored and refused deliveries are for looking into, not for the record. */
+const keepRefusedDays = 30
 
 /** Everything the program answers over HTTP: webhooks, API, health, pages. */
 export async function createHttpServer(app: App, options: HttpOptions): Promise<HttpServer> {
@@ -73,6 +79,10 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
   await http.register(healthRoutes, { app })
   await http.register(pageRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
 
+  const tidying = repeat('tidying what came in', tidyEveryMs, app.log, async () => {
+    await pruneDeliveries(app.db, keepRefusedDays)
+    await pruneUploads(app.db)
+  })
   await http.listen({ host: options.host, port: options.port })
   const { port } = http.server.address() as AddressInfo
   const host = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host
@@ -86,6 +96,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
         if (requests.underWay === 0 || performance.now() - startedAt > closeMs) http.server.closeAllConnections()
       }, 20)
       await http.close().finally(() => clearInterval(cutting))
+      await tidying.stop()
       await app.intake.drain()
     },
   }

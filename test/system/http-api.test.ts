@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { FormData, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pruneDeliveries } from '../../src/db/deliveries.ts'
 import { readUpload } from '../../src/db/read-upload.ts'
+import { pruneUploads } from '../../src/db/uploads.ts'
 import { type HttpApp, startHttpApp } from '../support/http-app.ts'
 
 let http: HttpApp
@@ -306,4 +308,31 @@ describe('reading', () => {
       expect.arrayContaining(['status', 'call.retry', 'gate.open', 'portal.check']),
     )
   })
+})
+
+test('what is tidied away: refused deliveries of long ago and uploads that nobody named, never a call or its recording', async () => {
+  const named = await api('POST', '/calls', recording(randomBytes(500)))
+  const { db } = http.app
+  await db
+    .insertInto('callsift.inbox')
+    .values({ source: 'event', outcome: 'refused', received_at: new Date(0) })
+    .execute()
+  await db
+    .insertInto('callsift.uploads')
+    .values({ portal_id: 'acme', sha256: '', bytes: '0', created_at: new Date(0) })
+    .execute()
+  await db
+    .updateTable('callsift.uploads')
+    .set({ created_at: new Date(0) })
+    .where('sha256', '<>', '')
+    .execute()
+  await db
+    .updateTable('callsift.inbox')
+    .set({ received_at: new Date(0) })
+    .where('outcome', '=', 'accepted')
+    .execute()
+  const [inbox, uploads] = [await http.count('inbox'), await http.count('uploads')]
+  expect([await pruneDeliveries(db, 30), await pruneUploads(db)]).toEqual([1, 1])
+  expect([await http.count('inbox'), await http.count('uploads')]).toEqual([inbox - 1, uploads - 1])
+  expect((await api('GET', `/calls/${named.body['callId']}`)).status).toBe(200)
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { applicationToken, callEnd, type HttpApp, startHttpApp } from '../support/http-app.ts'
+import { applicationToken, callEnd, type HttpApp, memberId, startHttpApp } from '../support/http-app.ts'
 
 const hook = '/webhooks/bitrix24'
 let http: HttpApp
@@ -187,7 +187,7 @@ describe('who is known', () => {
   })
 
   test('the token before the last one is still good', async () => {
-    await http.addPortal({ applicationToken: 'the-new-token-0123456789' })
+    await http.operate('portal.save', { id: 'acme', memberId, applicationToken: 'the-new-token-0123456789' })
     expect(
       (await http.post(hook, callEnd({ CALL_ID: 'by-new' }, { 'auth[application_token]': 'the-new-token-0123456789' })))
         .status,
