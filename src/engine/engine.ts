@@ -206,13 +206,14 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     activeSteps: () => active.size,
     close: async (drainMs) => {
       stopping = true
+      // First, or what is put back below would be sent into the queue again by the process that is leaving.
+      await sweep.close()
+      await dispatcher.close()
       await Promise.all(queueWorkers.map((worker) => worker.pause().catch(() => undefined)))
       const ended = Promise.all([...active].map((step) => step.ended))
       await atMost(drainMs, ended)
       for (const step of active) step.controller.abort(new Error('the program is stopping'))
       await atMost(2_000, ended)
-      await sweep.close()
-      await dispatcher.close()
       if (heartbeat !== null) clearInterval(heartbeat)
       // A step that does not heed its signal must not keep the program from ending; its lease goes with the worker's row.
       if (active.size === 0) await queues.close()
