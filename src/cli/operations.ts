@@ -20,6 +20,8 @@ export interface Operations {
   ): Promise<z.output<Shape>>
   /** Set where no other process owns the record, so that whoever wants work done may do it here. */
   readonly app: App | null
+  /** Of the running service, where one is asked. */
+  readonly url: string | null
 }
 
 const caller = { actor: 'command line' }
@@ -41,6 +43,7 @@ async function assertFile(path: string): Promise<void> {
 function throughService(service: RunningService): Operations {
   return {
     app: null,
+    url: service.url,
     ask: async (name, input, shape) => readAnswer(name, shape, await askService(service, name, input)),
     submitFile: async (path, fields, shape) => {
       await assertFile(path)
@@ -65,6 +68,7 @@ async function inThisProcess(app: App): Promise<Operations> {
   }
   return {
     app,
+    url: null,
     ask,
     submitFile: async (path, fields, shape) => {
       await assertFile(path)

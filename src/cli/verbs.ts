@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addCall } from './call.ts'
 import { addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
+import { addDoctor } from './doctor.ts'
 import { addMigrate } from './migrate.ts'
 import { addPortal } from './portal.ts'
 import { addSandbox } from './sandbox.ts'
@@ -18,6 +19,7 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addServe,
   addWork,
   addStatus,
+  addDoctor,
   addCall,
   addRetry,
   addPortal,

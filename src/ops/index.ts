@@ -3,6 +3,7 @@ import { callList } from './call-list.ts'
 import { callShow } from './call-show.ts'
 import { callSubmit } from './call-submit.ts'
 import { deliveriesList } from './deliveries-list.ts'
+import { doctor } from './doctor.ts'
 import { gateOpen } from './gate-open.ts'
 import type { Operation } from './operation.ts'
 import { portalCheck } from './portal-check.ts'
@@ -14,6 +15,7 @@ import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts'
 /** Every operation of the program; CLI verbs and the API both run these. */
 export const operations: readonly Operation[] = [
   status,
+  doctor,
   portalList,
   portalSave,
   portalWrite,
