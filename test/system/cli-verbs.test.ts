@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const recording = 'src/sandbox/recordings/en-hot-freight.mp3'
+const folders: string[] = []
+
+async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'callsift-cli-'))
+  folders.push(folder)
+  return folder
+}
+
+function launch(
+  args: readonly string[],
+  dataDir: string,
+  env: Record<string, string> = {},
+): ChildProcess & { said(): { out: string; err: string } } {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: dataDir, CALLSIFT_DATA: dataDir, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [out, err] = ['', '']
+  child.stdout.on('data', (piece) => (out += piece))
+  child.stderr.on('data', (piece) => (err += piece))
+  return Object.assign(child, { said: () => ({ out, err }) })
+}
+
+async function run(args: readonly string[], dataDir: string, env: Record<string, string> = {}) {
+  const child = launch(args, dataDir, env)
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, ...child.said() }
+}
+
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true })
+})
+
+describe('without a service', () => {
+  test('a wrong verb is wrong usage, help is not', async () => {
+    const dataDir = await freshFolder()
+    expect((await run(['serv'], dataDir)).code).toBe(64)
+    const help = await run(['call', '--help'], dataDir)
+    expect(help.code).toBe(0)
+    expect(help.out).toContain('Examples:')
+  })
+
+  test('work says that it needs a database server', async () => {
+    const { code, err, out } = await run(['work'], await freshFolder())
+    expect(code).toBe(78)
+    expect(err).toContain('DATABASE_URL')
+    expect(err).not.toContain('    at ')
+    expect(out).toBe('')
+  })
+
+  test('wrong settings are all told at once', async () => {
+    const { code, err } = await run(['status'], await freshFolder(), { CALLSIFT_PORT: 'many', CALLSIFT_MODE: 'dream' })
+    expect(code).toBe(78)
+    expect(err).toContain('CALLSIFT_PORT')
+    expect(err).toContain('CALLSIFT_MODE')
+  })
+
+  test('a free record is opened, and let go of', async () => {
+    const dataDir = await freshFolder()
+    expect((await run(['migrate', '--json'], dataDir)).code).toBe(0)
+    const made = await run(['token', 'create', 'test', '--json'], dataDir)
+    expect(made.code).toBe(0)
+    expect(JSON.parse(made.out)).toMatchObject({ name: 'test', token: expect.stringMatching(/^callsift_/) })
+    const listed = await run(['token', 'list', '--json'], dataDir)
+    expect(JSON.parse(listed.out).tokens).toHaveLength(1)
+    expect(listed.out).not.toContain(JSON.parse(made.out).token)
+  })
+})
+
+describe('beside a service in sandbox mode', () => {
+  let dataDir = ''
+  let service: ReturnType<typeof launch>
+
+  beforeAll(async () => {
+    dataDir = await freshFolder()
+    service = launch(['serve', '--port', '0'], dataDir, { CALLSIFT_MODE: 'sandbox', CALLSIFT_LANGUAGE: 'auto' })
+    await new Promise<void>((resolve, reject) => {
+      service.once('close', () => reject(new Error(`serve ended: ${service.said().err}`)))
+      service.stdout?.on('data', () => {
+        if (service.said().out.includes('Workers')) resolve()
+      })
+    })
+  })
+
+  test('the block says SANDBOX and where it listens', () => {
+    expect(service.said().out).toMatch(/SANDBOX/)
+    expect(service.said().out).toMatch(/Handler URL +http:\/\/127\.0\.0\.1:\d+\/webhooks\/bitrix24/)
+  })
+
+  test('status and doctor ask the service', async () => {
+    const status = await run(['status', '--json'], dataDir)
+    expect(status.code).toBe(0)
+    expect(JSON.parse(status.out)).toMatchObject({ ok: true, mode: 'sandbox', workers: [{ alive: true }] })
+    const doctor = await run(['doctor', '--json'], dataDir)
+    expect(doctor.code).toBe(0)
+    const { findings } = JSON.parse(doctor.out) as { findings: { what: string; state: string; mend: string | null }[] }
+    expect(findings.filter((one) => one.state !== 'ok').every((one) => one.mend !== null)).toBe(true)
+    expect(findings.some((one) => one.what.startsWith('vibe:ai:'))).toBe(true)
+  })
+
+  test('a file is taken in, followed, and parked for want of a place; its cause and mend are told', async () => {
+    const { code, out, err } = await run(['call', recording], dataDir)
+    expect(code).toBe(1)
+    expect(err).toContain('transcribing part 1: done')
+    expect(out).toContain('no deal, lead, contact or company')
+    expect(out).toMatch(/Verdict: high \(\d+\/100\)/)
+    const again = await run(['call', 'rerun', '1', '--from', 'classifyLead'], dataDir)
+    expect(again.code).toBe(64)
+    expect(again.err).toContain('Paid again: classifyLead')
+  })
+
+  test('an unknown name fails with what is known', async () => {
+    const { code, err } = await run(['portal', 'write', 'nope', 'on'], dataDir)
+    expect(code).toBe(1)
+    expect(err).toContain('Known are: sandbox')
+  })
+
+  test('a second serve on the folder is refused, with the address of the first', async () => {
+    const { code, err } = await run(['serve', '--port', '0'], dataDir, { CALLSIFT_MODE: 'sandbox' })
+    expect(code).toBe(78)
+    expect(err).toMatch(/running on .* already, at http:\/\/127\.0\.0\.1:\d+/)
+  })
+
+  test('SIGTERM ends it with 0', async () => {
+    const ended = new Promise<number | null>((resolve) => service.once('close', resolve))
+    service.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  })
+})
