@@ -3,6 +3,7 @@ import type { Database, Queryable } from '../db/connect.ts'
 import { createRun } from '../engine/create-run.ts'
 import type { Registry } from '../engine/registry.ts'
 import { hurry, rerunFrom } from '../engine/rerun.ts'
+import { toStoredJson } from '../engine/stored-text.ts'
 import { type IncomingCall, identitiesOf } from './incoming-call.ts'
 
 export interface Acceptance {
@@ -22,17 +23,31 @@ export async function acceptCalls<Context>(
   registry: Registry<Context>,
   calls: readonly IncomingCall[],
 ): Promise<Acceptance[]> {
-  // Identities are claimed in one order by everybody, so that two transactions never wait for each other in a ring.
+  // Names are claimed in one order by everybody, so that two transactions seldom wait for each other in a ring.
   const order = calls.map((call, index) => ({ call, index })).sort((a, b) => (key(a.call) < key(b.call) ? -1 : 1))
-  return await db.transaction().execute(async (trx) => {
-    const answers: Acceptance[] = new Array(calls.length)
-    for (const { call, index } of order) answers[index] = await acceptOne(trx, registry, call)
-    return answers
-  })
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await db.transaction().execute(async (trx) => {
+        const answers: Acceptance[] = new Array(calls.length)
+        for (const { call, index } of order) answers[index] = await acceptOne(trx, registry, call)
+        await noteEvents(trx, calls)
+        return answers
+      })
+    } catch (error) {
+      // Calls have two names, so no order of calls is an order of all names. Of a ring Postgres ends one transaction: it goes again.
+      if (!isRing(error) || tries === maxTries) throw error
+    }
+  }
+}
+
+const maxTries = 5
+
+function isRing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '40P01'
 }
 
 function key(call: IncomingCall): string {
-  return identitiesOf(call)[0] ?? ''
+  return identitiesOf(call).sort()[0] ?? ''
 }
 
 async function acceptOne<Context>(
@@ -121,10 +136,15 @@ async function insertCall<Context>(
 async function keepDelivery(trx: Queryable, call: IncomingCall, acceptance: Acceptance): Promise<void> {
   await sql`insert into callsift.inbox (portal_id, source, event, outcome, call_id, masked)
     values (${call.portalId}, ${call.source}, ${call.event ?? null}, ${acceptance.outcome}, ${acceptance.callId},
-      ${JSON.stringify(call.masked)}::jsonb)`.execute(trx)
-  if (call.source === 'event' || call.source === 'robot') {
+      ${toStoredJson(call.masked)}::jsonb)`.execute(trx)
+}
+
+/** Last in the transaction and in one order: a portal's row is one that all deliveries of the portal would wait for. */
+async function noteEvents(trx: Queryable, calls: readonly IncomingCall[]): Promise<void> {
+  const told = calls.filter((call) => call.source === 'event' || call.source === 'robot').map((call) => call.portalId)
+  for (const portalId of [...new Set(told)].sort()) {
     await sql`update callsift.portals set last_event_at = clock_timestamp()
-      where id = ${call.portalId} and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')`.execute(
+      where id = ${portalId} and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')`.execute(
       trx,
     )
   }
