@@ -36,6 +36,10 @@ const Timings = z
     permitMs: z.number().default(seconds(1)),
     slotWaitMs: z.number().default(seconds(2)),
   })
+  .refine((timings) => timings.workerTtlMs >= 2 * timings.heartbeatMs + timings.permitMs, {
+    path: ['workerTtlMs'],
+    message: 'must be at least twice heartbeatMs plus permitMs, else a living worker counts as dead',
+  })
   .prefault({})
 
 const flag = z

@@ -70,7 +70,7 @@ export function createGuard(deps: GuardDeps): StepGuard {
     const checkedAt = performance.now()
     const [held, closed] = await Promise.all([
       deps.claim === null ||
-        holdsLease(deps.db, deps.claim, { workerTtlMs: timings.workerTtlMs, marginMs: 2 * timings.permitMs }),
+        holdsLease(deps.db, deps.claim, { workerTtlMs: timings.workerTtlMs, marginMs: timings.permitMs }),
       gates.closed(keyId, names),
     ])
     if (!held) {

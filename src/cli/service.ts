@@ -59,7 +59,7 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     if (config.mode !== 'live') {
       sandbox = await joinSandbox(app, `${server.url}/webhooks/bitrix24`)
       closers.splice(2, 0, sandbox.close)
-    } else await addConfiguredPortal(app)
+    }
     await app.start()
     if (options.httpOnly !== true) await app.engine.work({ concurrency: concurrencyOf(config) })
     owner?.publish(server.url, localToken)
@@ -68,22 +68,6 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     await close(0)
     throw error
   }
-}
-
-/** The portal that the environment names, so that three variables are enough to begin. It begins in observe mode. */
-async function addConfiguredPortal(app: App): Promise<void> {
-  const { memberId, secrets } = app.config
-  if (memberId === undefined || secrets.apiKey === undefined) return
-  const [{ portalSave }, { runOperation }] = await Promise.all([
-    import('../ops/portals.ts'),
-    import('../ops/operation.ts'),
-  ])
-  const input = {
-    memberId,
-    apiKey: secrets.apiKey,
-    ...(secrets.appToken === undefined ? {} : { applicationToken: secrets.appToken }),
-  }
-  await runOperation(app, portalSave, input, { actor: 'environment' })
 }
 
 /** The sandbox's address changes with every start, so its portal is written anew each time. */
