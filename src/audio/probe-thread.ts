@@ -83,7 +83,12 @@ async function askThread(path: string, limits: ProbeLimits, signal: AbortSignal 
   }
 }
 
-function listen(thread: Thread, limits: ProbeLimits, signal: AbortSignal | undefined, begin: () => void): Promise<ProbeAnswer> {
+function listen(
+  thread: Thread,
+  limits: ProbeLimits,
+  signal: AbortSignal | undefined,
+  begin: () => void,
+): Promise<ProbeAnswer> {
   const { worker } = thread
   const busyMs = () => worker.performance.eventLoopUtilization().active
   const { promise, resolve, reject } = Promise.withResolvers<ProbeAnswer>()
