@@ -20,7 +20,8 @@ export function eventually(condition: () => boolean | Promise<boolean>, timeoutM
 }
 
 export function timingsOf(changes: Partial<Timings> = {}): Timings {
-  return loadConfig({ CALLSIFT_TIMINGS: JSON.stringify(changes) }).timings
+  // A heartbeat's life must hold two beats and a permit: shorter lives need shorter beats.
+  return loadConfig({ CALLSIFT_TIMINGS: JSON.stringify({ heartbeatMs: 150, permitMs: 100, ...changes }) }).timings
 }
 
 /** A record of the test's own, laid out and with one portal `p1` on key `k1`. */

@@ -9,7 +9,6 @@ import { type Act, type TestContext, testRegistry } from './engine-workflows.ts'
 /** Durations at about a tenth. */
 export const quick: Partial<Timings> = {
   dispatchTickMs: 100,
-  heartbeatMs: 150,
   workerTtlMs: 900,
   sweepMs: 150,
   lostJobMs: 500,
@@ -32,6 +31,7 @@ export async function startEngine(options: {
   idle?: boolean
 }): Promise<EngineProcess> {
   const { connection, redis } = options
+  const timings = timingsOf({ ...quick, ...options.timings })
   const queues =
     redis !== undefined
       ? await createQueues({ redisUrl: redis.url, prefix: redis.prefix, log: silentLog })
@@ -42,7 +42,7 @@ export async function startEngine(options: {
     db: connection.db,
     queues,
     registry: testRegistry(),
-    timings: timingsOf({ ...quick, ...options.timings }),
+    timings,
     windows: { crm: 8, portal: 8, ai: 8, none: 8 },
     log: silentLog,
     version: 'test',
