@@ -22,6 +22,7 @@ export const CallShown = z.looseObject({
   run: z.looseObject({ state: z.string(), class: z.string().nullable(), generation: z.number() }).nullable(),
   steps: z.array(Step),
   answer: z.object({ sentence: z.string(), mend: z.string().nullable() }),
+  ticket: z.string().nullable(),
   verdict: z
     .looseObject({ quality: z.string().nullish(), score: z.number().nullish(), reason: z.string().nullish() })
     .nullable(),
@@ -31,7 +32,7 @@ export const CallShown = z.looseObject({
       title: z.string(),
       text: z.string(),
       externalId: z.string().nullable(),
-      entity: z.object({ typeId: z.number(), id: z.number() }),
+      entity: z.object({ typeId: z.number(), id: z.number() }).nullable(),
     })
     .nullable(),
 })
@@ -87,11 +88,19 @@ export function printCall(terminal: Terminal, shown: CallShown): void {
     `Call ${call.id}${call.callRef === null ? '' : ` (${call.callRef})`} of portal ${call.portalId}: ${shown.answer.sentence}`,
   )
   if (shown.answer.mend !== null) terminal.line(`  ${shown.answer.mend}`)
+  if (shown.ticket !== null) {
+    terminal.line('  A text for the ticket:')
+    for (const line of shown.ticket.split('\n')) terminal.line(`    ${line}`)
+  }
   if (verdict !== null && entry === null && typeof verdict.quality === 'string') {
     terminal.line(`  Verdict: ${verdict.quality} (${verdict.score}/100). ${verdict.reason ?? ''}`)
   }
   if (entry === null) return
-  const place = `${entityWords[entry.entity.typeId] ?? `entity ${entry.entity.typeId}`} ${entry.entity.id}`
+  const { entity } = entry
+  const place =
+    entity === null
+      ? 'a CRM record (the call belongs to none yet)'
+      : `${entityWords[entity.typeId] ?? `entity ${entity.typeId}`} ${entity.id}`
   terminal.line()
   terminal.line(
     entry.state === 'observed'

@@ -6,7 +6,7 @@ import { openRedisStore } from './queues-redis.ts'
 import { type BullQueue, defaultQueueTimings, type QueueStore, type QueueTimings, within } from './queues-store.ts'
 import { superviseWorker } from './queues-worker.ts'
 
-export { checkRedisPolicy, type RedisFinding } from './queues-redis.ts'
+export { checkRedisPolicy } from './queues-redis.ts'
 
 /** What travels through the queue: ids, nothing of what they stand for. */
 export interface StepJob {

@@ -3,6 +3,7 @@ import type { App } from '../context.ts'
 import { readCallStory } from '../db/call-story.ts'
 import { describeClass } from '../wire/class-text.ts'
 import { tellCall } from './call-tale.ts'
+import { ticketOf } from './call-ticket.ts'
 import { CallName, findCall } from './find-call.ts'
 import { defineOperation } from './operation.ts'
 
@@ -19,6 +20,8 @@ export async function showCall(app: App, input: { call: string; portalId?: strin
   return {
     ...story,
     answer: tellCall(story),
+    /** Ready to be sent to the upstream's support, when its own fault persists. */
+    ticket: ticketOf(story.steps),
     cause: cause === null ? null : { class: cause, ...describeClass(cause) },
     verdict: output('classifyLead'),
     transcript: {

@@ -12,12 +12,16 @@ export interface Finding {
   readonly requestId: string | null
 }
 
+/** Tells the key's pacing what the key says of itself. */
+type LearnRate = (perSecond: number) => Promise<void>
+
 /** What the program asks of the API, one free call for each. A record that is not there was looked for with the right to look. */
-const checks: readonly { scope: string; ask(client: Vibecode): Promise<string> }[] = [
+const checks: readonly { scope: string; ask(client: Vibecode, learnRate: LearnRate): Promise<string> }[] = [
   {
     scope: 'key',
-    ask: async (client) => {
+    ask: async (client, learnRate) => {
       const me = await client.me({ refresh: true })
+      if (me.requestsPerSecond !== null) await learnRate(me.requestsPerSecond)
       const until = me.expiresAt === null ? '' : `, good until ${me.expiresAt}`
       return `The key is a ${me.type ?? 'working'} one with the scopes ${me.scopes.join(', ') || '(none named)'}${until}.`
     },
@@ -74,7 +78,8 @@ export const portalCheck = defineOperation({
     const portal = await needPortal(app, input.id)
     const client = app.clientFor(portal)
     const findings: Finding[] = []
-    for (const one of checks) findings.push(await check(one.scope, () => one.ask(client)))
+    const learnRate: LearnRate = (perSecond) => app.gates.learnRate(portal.keyId, { perSecond })
+    for (const one of checks) findings.push(await check(one.scope, () => one.ask(client, learnRate)))
     return { portal: portal.id, ok: findings.every((finding) => finding.ok), findings }
   },
 })

@@ -26,9 +26,3 @@ export const defaultDurations: ClientDurations = {
   quickRetryMinMs: 300,
   quickRetryMaxMs: 2_000,
 }
-
-/** All durations times `factor` (fault tests: 0.1). */
-export function scaleDurations(factor: number, durations: ClientDurations = defaultDurations): ClientDurations {
-  const scaled = Object.entries(durations).map(([name, value]) => [name, Math.max(1, Math.round(value * factor))])
-  return { ...durations, ...Object.fromEntries(scaled) }
-}

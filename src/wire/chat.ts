@@ -13,15 +13,6 @@ export type ResponseFormat =
       readonly json_schema: { readonly name: string; readonly strict: boolean; readonly schema: unknown }
     }
 
-/** What is sent to `POST /v1/chat/completions`. */
-export interface ChatRequest {
-  readonly model: string
-  readonly messages: readonly ChatMessage[]
-  readonly response_format?: ResponseFormat
-  readonly temperature?: number
-  readonly max_tokens?: number
-}
-
 const tokens = z
   .unknown()
   .optional()

@@ -1,4 +1,4 @@
-import { type ClassText, describeClass } from './class-text.ts'
+import { describeClass } from './class-text.ts'
 import { findErrorRow } from './error-table.ts'
 import { scrubSecrets } from './scrub.ts'
 import { type HeaderBag, headerValues, longestWaitMs } from './waits.ts'
@@ -24,7 +24,6 @@ export interface Failure {
   readonly requestId?: string
 }
 
-export type { ClassText }
 export { describeClass }
 
 /** The shortest wait after a 429, in ms; without a readable wait it is this plus up to as much again. */

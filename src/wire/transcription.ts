@@ -15,5 +15,4 @@ export const transcriptionResponse = z.object({
   segments: z.array(segment).optional().catch(undefined),
 })
 
-export type TranscriptionResponse = z.infer<typeof transcriptionResponse>
 export type TranscriptionSegment = z.infer<typeof segment>

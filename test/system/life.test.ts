@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { setPortalWrite } from '../../src/db/portals.ts'
 import { rerunFrom } from '../../src/engine/rerun.ts'
 import type { IncomingCall } from '../../src/intake/incoming-call.ts'
+import { showCall } from '../../src/ops/call-show.ts'
 import type { CallSpec, CreatedCall } from '../../src/sandbox/calls.ts'
 import { attachRecording } from '../../src/sandbox/calls.ts'
 import { setSwitches } from '../../src/sandbox/switches.ts'
@@ -10,7 +11,7 @@ import { type Program, startProgram } from '../support/program.ts'
 // Long waits at a fraction; each test has a portal of its own, so that none sees another's gates or entries.
 const timings = {
   recordingLadderMs: [200, 300],
-  recordingBudgetMs: 700,
+  recordingBudgetMs: 2_000,
   doubtWaitMs: 1_500,
   retryDelaysMs: [100, 200, 300, 400, 500],
   dispatchTickMs: 200,
@@ -81,7 +82,18 @@ async function outputOf(runId: string, step: string): Promise<Record<string, unk
 describe('the recording', () => {
   test('that comes late is waited for, without spending an attempt', async () => {
     const portal = await newPortal()
-    const run = await take(await ring(portal, { recordingAfterMs: 350 }))
+    const call = await ring(portal, { recordingAfterMs: null })
+    const run = await take(call)
+    await on.until(async () => {
+      const step = await on.app.db
+        .selectFrom('callsift.steps')
+        .select('laters')
+        .where('run_id', '=', run)
+        .executeTakeFirst()
+      return (step?.laters ?? 0) > 0
+    })
+    const [recording] = await on.sandbox.world.sound.recordings()
+    await attachRecording(on.sandbox.world, { portal, callId: call.callId, recordingId: recording?.id ?? '' })
     expect(await ended(run)).toBe('done')
     const located = await on.app.db
       .selectFrom('callsift.steps')
@@ -258,4 +270,21 @@ describe('the contradictions of the documents', () => {
       expect(paid(portal)).toHaveLength(1)
     })
   }
+})
+
+describe('a fault of the upstream that persists', () => {
+  test('is parked after two tries, with a text for the ticket that quotes the last request', async () => {
+    const portal = await newPortal()
+    on.sandbox.addFault({ route: 'chat', portal, kind: 'status', status: 500, code: 'INTERNAL_ERROR' })
+    const call = await ring(portal)
+    const run = await take(call)
+    expect(await ended(run)).toBe('parked exhausted')
+    const shown = await showCall(on.app, { call: call.callId, portalId: portal })
+    const failed = on.sandbox.requests().filter((request) => request.portal === portal && request.status === 500)
+    expect(failed).toHaveLength(2)
+    const step = shown.steps.find((one) => one.name === 'classifyLead')
+    expect(step?.attempts).toHaveLength(2)
+    expect(shown.ticket).toContain('INTERNAL_ERROR')
+    expect(shown.ticket).toContain(step?.attempts.at(-1)?.requestId)
+  })
 })

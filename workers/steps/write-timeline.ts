@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { readCall } from '../../src/db/call-facts.ts'
+import { type CallFacts, readCall } from '../../src/db/call-facts.ts'
 import { Permanent } from '../../src/errors.ts'
 import type { Vibecode } from '../../src/vibecode/client.ts'
 import { CallInput, Entity } from '../call-input.ts'
@@ -10,7 +10,8 @@ const Written = z.object({
   /** `observed`: writing is off, this is what would have been written; `kept`: an earlier run wrote, and the CRM shows that verdict. */
   state: z.enum(['written', 'found', 'kept', 'observed']),
   externalId: z.string().nullable(),
-  entity: Entity,
+  /** Null only where nothing was written: the call belongs to nothing yet. */
+  entity: Entity.nullable(),
   title: z.string(),
   text: z.string(),
 })
@@ -34,21 +35,21 @@ export const writeTimeline = step({
   async run(context, { run, locateRecording, classifyLead: verdict }) {
     const { entity } = locateRecording
     const call = await readCall(context.db, run.callId)
-    if (entity === null) {
-      throw new Permanent('no_entity', {
-        message: `Call ${call.call_ref ?? call.id} belongs to no deal, lead, contact or company, so its entry has no place. The verdict is kept.`,
-        hint: `Assign it: callsift call assign ${call.id} --deal NUMBER`,
-        policy: 'manual',
-      })
-    }
     const key = `call ${call.id} timeline ${call.intent_no}`
-    const marker = `ref: ${createHash('sha256').update(`${context.portal.memberId} ${key}`).digest('hex').slice(0, 8)}`
+    const marker = markEntry(context.portal.memberId, call)
     const entry = {
       title: `AI classification: ${verdict.quality} (${verdict.score}/100)${verdict.doubts.length > 0 ? ', needs review' : ''}`,
       text: `${verdict.reason}\n${marker}`,
     }
     if (!context.config.write || !context.portal.writeEnabled || call.dry_run) {
       return { state: 'observed' as const, externalId: null, entity, ...entry }
+    }
+    if (entity === null) {
+      throw new Permanent('no_entity', {
+        message: `Call ${call.call_ref ?? call.id} belongs to no deal, lead, contact or company, so its entry has no place. The verdict is kept.`,
+        hint: `Assign it: callsift call assign ${call.id} --deal NUMBER`,
+        policy: 'manual',
+      })
     }
     const written = await context.writeOnce({
       key,
@@ -69,6 +70,15 @@ export const writeTimeline = step({
     return { state: written.how, externalId: written.externalId, entity, ...entry }
   },
 })
+
+/**
+ * The entry's last line, by which a read-back knows it again. Made of the portal's own names of the call where it has any: our ids
+ * begin anew with a new database, and must not meet what an earlier one wrote.
+ */
+function markEntry(memberId: string, call: CallFacts): string {
+  const name = [memberId, call.call_ref ?? call.activity_id ?? call.id, 'timeline', call.intent_no].join(' ')
+  return `ref: ${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
+}
 
 /** Clocks differ: what the portal dates a little before our own send may still be ours. */
 const clockSlackMs = 10 * 60_000

@@ -14,6 +14,7 @@ export function callPage(language: Language, shown: CallShown, sandbox: boolean)
   const body = html`<p><a href="/">${words.back}</a></p><h1>${words.call} ${call.id}</h1>
 <p class="${shown.answer.mend === null ? 'good' : 'alarm'}">${shown.answer.sentence}${shown.answer.mend !== null && html`<br>${words.whatToDo}: ${shown.answer.mend}`}</p>
 <p>${stamp(call.startedAt ?? call.createdAt)} · ${words.portal} ${call.portalId} · ${call.direction} ${call.phone} · ${call.durationSeconds} ${words.seconds} · ${call.callRef}</p>
+${shown.ticket !== null && html`<h2>${words.ticket}</h2><pre>${shown.ticket}</pre>`}
 ${verdict !== null && html`<h2>${words.verdict}</h2><p><strong>${field(verdict, 'quality')} (${field(verdict, 'score')}/100)</strong> ${field(verdict, 'reason')}</p>`}
 ${entry !== null && html`<h2>${words.entry}</h2><p>${field(entry, 'state')} ${field(entry, 'externalId')}</p><pre>${field(entry, 'title')}\n${field(entry, 'text')}</pre>`}
 ${transcript.texts.length > 0 && html`<h2>${words.transcript}</h2>${transcript.texts.map((part) => html`<pre>${field(part.output, 'text')}</pre>`)}`}
