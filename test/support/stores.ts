@@ -21,11 +21,6 @@ export function sharedRedis(what: string): Promise<string | undefined> {
   return need('redis', what)
 }
 
-/** Address of the shared Postgres server, for tests that make several databases. */
-export function sharedPostgres(what: string): Promise<string | undefined> {
-  return need('postgres', what)
-}
-
 /** An empty database on the shared Postgres. */
 export async function freshDatabase(what: string): Promise<FreshDatabase | undefined> {
   const server = await need('postgres', what)

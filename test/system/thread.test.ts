@@ -11,7 +11,12 @@ test('a call becomes one entry in the timeline of its deal', async () => {
   program = await startProgram()
   const { app, sandbox, until } = program
   const [recording] = await sandbox.world.sound.recordings()
-  const ring = await sandbox.addCall({ portal: 'acme', recordingId: recording?.id ?? '', entity: 'deal', sendEvent: false })
+  const ring = await sandbox.addCall({
+    portal: 'acme',
+    recordingId: recording?.id ?? '',
+    entity: 'deal',
+    sendEvent: false,
+  })
   const accepted = await app.intake.accept({
     portalId: 'acme',
     source: 'event',
@@ -20,7 +25,11 @@ test('a call becomes one entry in the timeline of its deal', async () => {
   })
   expect(accepted.outcome).toBe('accepted')
   const run = await until(async () => {
-    const row = await app.db.selectFrom('callsift.runs').selectAll().where('id', '=', accepted.runId).executeTakeFirstOrThrow()
+    const row = await app.db
+      .selectFrom('callsift.runs')
+      .selectAll()
+      .where('id', '=', accepted.runId)
+      .executeTakeFirstOrThrow()
     return row.state === 'running' ? null : row
   })
   expect(run).toMatchObject({ state: 'done', class: null })
