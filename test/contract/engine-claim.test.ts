@@ -106,13 +106,18 @@ for (const kind of ['postgres', 'pglite'] as const) {
     it('frees what a worker holds in the record but not in its hands, and leaves the rest alone', async () => {
       const worker = await newWorker(db)
       const [lost, held] = [await startRun(db, registry, 'lone', {}), await startRun(db, registry, 'lone', {})]
-      await claimOne(db, lost, worker)
+      const first = await claimOne(db, lost, worker)
       const inHand = await claimOne(db, held, worker)
       expect(await freeStrays(db, registry, worker, [inHand.stepId], 60_000)).toBe(0)
       expect(await freeStrays(db, registry, worker, [inHand.stepId], 0)).toBe(1)
       expect(await sketch(db, lost)).toEqual(['solo0 g1 ready'])
       expect(await sketch(db, held)).toEqual(['solo0 g1 running'])
       expect(await holdsLease(db, inHand, margin)).toBe(true)
+      // Taken again by the same worker, the step is another attempt's: the fence tells them apart, not the worker's name.
+      const second = await claimOne(db, lost, worker)
+      expect(await holdsLease(db, first, margin)).toBe(false)
+      expect(await finish(first, 'of the first')).toBe('fenced')
+      expect(await finish(second, 'of the second')).toBe('stored')
     })
   })
 }
