@@ -149,7 +149,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
     throw new UsageError(`The settings can't be used:\n${lines.join('\n')}`, {
       exitCode: 78,
-      hint: 'The README has a table of all settings with their defaults.',
+      hint: 'docs/configuration.md has a table of all settings with their defaults.',
     })
   }
   const env = parsed.data
