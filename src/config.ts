@@ -35,12 +35,29 @@ const Timings = z
     /** A permit to send lapses this long after its last check: a frozen process must ask again. */
     permitMs: z.number().default(seconds(1)),
     slotWaitMs: z.number().default(seconds(2)),
+    /** How often it is looked whether somebody must be told. */
+    alertEveryMs: z.number().default(seconds(30)),
+    /** A cause counts as gone when it was not seen for so long: one that comes and goes is told of once. */
+    alertQuietMs: z.number().default(minutes(2)),
+    /** Steps that waited this long with no worker alive: one is not just starting. */
+    alertNoWorkerMs: z.number().default(minutes(1)),
+    /** After the 1st, 2nd, … message that did not arrive; the last one is repeated until it does. */
+    alertRetryMs: z
+      .array(z.number())
+      .min(1)
+      .default([seconds(5), seconds(30), minutes(2), minutes(10), minutes(30)]),
   })
   .refine((timings) => timings.workerTtlMs >= 2 * timings.heartbeatMs + timings.permitMs, {
     path: ['workerTtlMs'],
     message: 'must be at least twice heartbeatMs plus permitMs, else a living worker counts as dead',
   })
   .prefault({})
+
+/** An amount of money in millionths, so that sums stay exact: `0.6` is 600000. */
+const price = z
+  .string()
+  .regex(/^\d{1,9}(\.\d{1,6})?$/, 'must be an amount such as 0.6, six digits after the point at most')
+  .transform((text) => Math.round(Number(text) * 1_000_000))
 
 const flag = z
   .enum(['1', '0', 'true', 'false', 'on', 'off', 'yes', 'no'])
@@ -84,6 +101,13 @@ const Environment = z.object({
   CALLSIFT_RATE_PER_SECOND: z.coerce.number().int().min(1).default(10),
   CALLSIFT_DRAIN_SECONDS: z.coerce.number().min(0).default(25),
   CALLSIFT_TIMINGS: json.pipe(Timings).optional(),
+  CALLSIFT_ALERT_URL: z.url({ protocol: /^https?$/ }).optional(),
+  CALLSIFT_ALERT_SECRET: z.string().min(16).optional(),
+  CALLSIFT_ALERT_BACKLOG_MINUTES: z.coerce.number().min(0).default(30),
+  CALLSIFT_ALERT_NO_EVENT_HOURS: z.coerce.number().min(0).default(24),
+  CALLSIFT_PRICE_SPEECH_MINUTE: price.default(0),
+  CALLSIFT_PRICE_CHAT_1K_TOKENS: price.default(0),
+  CALLSIFT_PRICE_CURRENCY: z.string().min(1).max(10).default('RUB'),
   CALLSIFT_SANDBOX_SCALE: z.coerce.number().min(1).default(1),
   DATABASE_URL: z.string().min(1).optional(),
   REDIS_URL: z.string().min(1).optional(),
@@ -116,6 +140,18 @@ export interface Config {
   readonly ratePerSecond: number
   readonly drainMs: number
   readonly timings: Timings
+  readonly alerts: {
+    /** A due step may be this old; 0 = never an alert. */
+    readonly backlogMinutes: number
+    /** A portal may be silent this long, unless its own setting says otherwise; 0 = never an alert. */
+    readonly noEventHours: number
+  }
+  readonly prices: {
+    /** Millionths of a unit of `currency`. */
+    readonly speechMinuteMicros: number
+    readonly chat1kTokensMicros: number
+    readonly currency: string
+  }
   readonly sandboxScale: number
   readonly vibecodeBaseUrl: string
   readonly memberId: string | undefined
@@ -128,6 +164,9 @@ export interface Config {
     readonly apiKey: string | undefined
     readonly appToken: string | undefined
     readonly secretKey: string | undefined
+    /** Addresses of chat services carry their token in the path. */
+    readonly alertUrl: string | undefined
+    readonly alertSecret: string | undefined
   }
 }
 
@@ -173,6 +212,15 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     ratePerSecond: env.CALLSIFT_RATE_PER_SECOND,
     drainMs: env.CALLSIFT_DRAIN_SECONDS * 1000,
     timings: env.CALLSIFT_TIMINGS ?? Timings.parse({}),
+    alerts: {
+      backlogMinutes: env.CALLSIFT_ALERT_BACKLOG_MINUTES,
+      noEventHours: env.CALLSIFT_ALERT_NO_EVENT_HOURS,
+    },
+    prices: {
+      speechMinuteMicros: env.CALLSIFT_PRICE_SPEECH_MINUTE,
+      chat1kTokensMicros: env.CALLSIFT_PRICE_CHAT_1K_TOKENS,
+      currency: env.CALLSIFT_PRICE_CURRENCY,
+    },
     sandboxScale: env.CALLSIFT_SANDBOX_SCALE,
     vibecodeBaseUrl: env.VIBECODE_BASE_URL.replace(/\/+$/, ''),
     memberId: env.BITRIX24_MEMBER_ID,
@@ -184,6 +232,8 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       apiKey: env.VIBECODE_API_KEY,
       appToken: env.BITRIX24_APP_TOKEN,
       secretKey: env.CALLSIFT_SECRET_KEY,
+      alertUrl: env.CALLSIFT_ALERT_URL,
+      alertSecret: env.CALLSIFT_ALERT_SECRET,
     },
   }
 }

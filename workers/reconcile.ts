@@ -4,11 +4,10 @@ import type { Database } from '../src/db/connect.ts'
 import { finishReconcile, listPortals, type Portal, takeReconcile } from '../src/db/portals.ts'
 import { isStepFailure } from '../src/errors.ts'
 import type { Acceptance } from '../src/intake/accept-calls.ts'
-import { directionOf, filterCall, maskPhone } from '../src/intake/filter-call.ts'
 import { type IncomingCall, identitiesOf } from '../src/intake/incoming-call.ts'
 import type { Log } from '../src/log.ts'
 import type { Vibecode } from '../src/vibecode/client.ts'
-import type { CallRecord } from '../src/wire/telephony.ts'
+import { readListedCall } from './listed-call.ts'
 
 export interface ReconcileReport {
   readonly portals: number
@@ -40,8 +39,10 @@ export async function reconcilePortals(
     if (options.portalId !== undefined && portal.id !== options.portalId) continue
     const everyMs = options.force === true ? -1_000 : timings.reconcileMs
     if (!(await takeReconcile(deps.db, portal.id, { everyMs, leaseMs: timings.reconcileMs }))) continue
+    let foundHere: number | null = null
     try {
       const report = await reconcilePortal(deps, portal)
+      foundHere = report.found
       portals += 1
       listed += report.listed
       found += report.found
@@ -59,7 +60,7 @@ export async function reconcilePortals(
         'reconcile could not ask the portal',
       )
     } finally {
-      await finishReconcile(deps.db, portal.id)
+      await finishReconcile(deps.db, portal.id, foundHere)
     }
   }
   return { portals, listed, found }
@@ -74,44 +75,14 @@ async function reconcilePortal(deps: ReconcileDeps, portal: Portal): Promise<{ l
   for (;;) {
     const page = await client.telephony.listCalls(afterId === undefined ? { since } : { since, afterId })
     listed += page.calls.length
-    const wanted = page.calls.map((row) => toIncoming(row, portal, deps.config)).filter((call) => call !== null)
+    const wanted = page.calls
+      .map((row) => readListedCall(row, portal, deps.config, 'reconcile'))
+      .flatMap((read) => ('call' in read ? [read.call] : []))
     const unknown = await unknownIdentities(deps.db, wanted.flatMap(identitiesOf))
     const lost = wanted.filter((call) => identitiesOf(call).every((identity) => unknown.has(identity)))
     found += (await Promise.all(lost.map(deps.accept))).filter((answer) => answer.outcome === 'accepted').length
     const last = page.calls.at(-1)
     if (!page.hasMore || last === undefined) return { listed, found }
     afterId = last.id
-  }
-}
-
-function toIncoming(row: CallRecord, portal: Portal, config: Config): IncomingCall | null {
-  if (row.callId === null) return null
-  const userId = row.portalUserId?.toString() ?? null
-  const reason = filterCall(
-    {
-      direction: directionOf(row.callType),
-      callType: row.callType,
-      durationSeconds: row.durationSeconds,
-      failedCode: row.failedCode,
-      line: row.portalNumber,
-      userId,
-    },
-    portal.settings,
-    config,
-  )
-  if (reason !== null) return null
-  const direction = directionOf(row.callType)
-  return {
-    portalId: portal.id,
-    source: 'reconcile',
-    callRef: row.callId,
-    ...(row.activityId === null ? {} : { activityId: String(row.activityId) }),
-    ...(direction === null ? {} : { direction }),
-    ...(row.phoneNumber === null ? {} : { phone: row.phoneNumber }),
-    ...(row.portalNumber === null ? {} : { line: row.portalNumber }),
-    ...(userId === null ? {} : { userId }),
-    ...(row.durationSeconds === null ? {} : { durationSeconds: row.durationSeconds }),
-    ...(row.startedAt === null ? {} : { startedAt: new Date(row.startedAt) }),
-    masked: { callId: row.callId, phone: row.phoneNumber === null ? null : maskPhone(row.phoneNumber) },
   }
 }

@@ -82,6 +82,8 @@ function demoConfig(config: Config, dataDir: string, port: number): Config {
       apiKey: undefined,
       appToken: undefined,
       secretKey: undefined,
+      alertUrl: undefined,
+      alertSecret: undefined,
     },
   }
 }

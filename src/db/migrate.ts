@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { UsageError } from '../errors.ts'
 import type { Database } from './connect.ts'
 import { record } from './migrations/0001-record.ts'
+import { alertsAndSpend } from './migrations/0002-alerts-and-spend.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -13,7 +14,7 @@ export interface Migration {
   readonly statements: readonly string[]
 }
 
-const migrations: readonly Migration[] = [record]
+const migrations: readonly Migration[] = [record, alertsAndSpend]
 
 /** The schema level that this program knows. */
 export const programLevel = Math.max(...migrations.map((migration) => migration.level))

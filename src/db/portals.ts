@@ -20,6 +20,8 @@ export interface Portal {
   readonly addedAt: Date
   readonly lastEventAt: Date | null
   readonly reconciledAt: Date | null
+  /** Calls that the last reconcile found and no event had told of. */
+  readonly reconcileFound: number
 }
 
 export interface NewPortal {
@@ -60,6 +62,7 @@ function read(row: Row): Portal {
     addedAt: row.added_at,
     lastEventAt: row.last_event_at,
     reconciledAt: row.reconciled_at,
+    reconcileFound: row.reconcile_found,
   }
 }
 
@@ -132,8 +135,8 @@ export async function takeReconcile(
   return taken.rows.length > 0
 }
 
-export async function finishReconcile(db: Database, id: string): Promise<void> {
-  await sql`update callsift.portals set reconciled_at = clock_timestamp(), reconcile_lease_until = null where id = ${id}`.execute(
-    db,
-  )
+/** `found` null: the portal could not be asked, so what the last round found stands. */
+export async function finishReconcile(db: Database, id: string, found: number | null): Promise<void> {
+  await sql`update callsift.portals set reconciled_at = clock_timestamp(), reconcile_lease_until = null,
+      reconcile_found = coalesce(${found}::int, reconcile_found) where id = ${id}`.execute(db)
 }

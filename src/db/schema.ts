@@ -34,6 +34,8 @@ export interface PortalTable {
   last_event_at: StampOrNull
   reconciled_at: StampOrNull
   reconcile_lease_until: StampOrNull
+  /** Calls that the last reconcile found and no event had told of. */
+  reconcile_found: Generated<number>
 }
 
 /** What an integrator may set per portal; all optional, the program's defaults stand behind each. */
@@ -46,6 +48,20 @@ export interface PortalSettings {
   chatModel?: string
   speechModel?: string
   prompt?: string
+  /** IANA name, by which days and months of the caps turn and working hours are read; UTC unless told. */
+  timeZone?: string
+  /** Speech that may be paid for, minutes. */
+  capDailyMinutes?: number
+  capMonthlyMinutes?: number
+  /** Money, in units of CALLSIFT_PRICE_CURRENCY. */
+  capDailyCost?: number
+  capMonthlyCost?: number
+  /** A bot of this portal and the chat it tells alerts to. */
+  alertBot?: { botId: number; dialogId: string }
+  /** So long without an event is an alert; 0 = never. */
+  alertNoEventHours?: number
+  /** `Mon-Fri 9-18`: only these hours count as silence. */
+  workingHours?: string
 }
 
 export interface TokenTable {
@@ -243,6 +259,52 @@ export interface ScheduleTable {
   last_result: Json
 }
 
+export interface AlertTable {
+  id: Id
+  cause: string
+  kind: string
+  portal_ids: string[]
+  sentence: string
+  mend: string
+  opened_at: Stamp
+  seen_at: Stamp
+  recovered_at: StampOrNull
+}
+
+export interface AlertMessageTable {
+  alert_id: string
+  phase: string
+  channel: string
+  sentence: string
+  mend: string
+  tries: Generated<number>
+  due_at: Stamp
+  notified_at: StampOrNull
+  last_answer: string | null
+}
+
+export interface SpendTable {
+  portal_id: string
+  period: string
+  used_ms: Generated<string>
+  used_micros: Generated<string>
+  reserved_ms: Generated<string>
+  reserved_micros: Generated<string>
+}
+
+export interface SpendItemTable {
+  key: string
+  portal_id: string
+  day: string
+  month: string
+  kind: string
+  state: string
+  speech_ms: string
+  micros: string
+  created_at: Stamp
+  settled_at: StampOrNull
+}
+
 export interface AuditTable {
   id: Id
   at: Stamp
@@ -271,4 +333,8 @@ export interface Schema {
   'callsift.workers': WorkerTable
   'callsift.schedules': ScheduleTable
   'callsift.audit': AuditTable
+  'callsift.alerts': AlertTable
+  'callsift.alert_messages': AlertMessageTable
+  'callsift.spend': SpendTable
+  'callsift.spend_items': SpendItemTable
 }

@@ -170,6 +170,10 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The model refused to answer',
     mend: 'Look at the transcript: judge the call by hand, or use another model.',
   },
+  cap_reached: {
+    title: "The portal's own spending cap is reached",
+    mend: 'Raise the cap (`callsift portal set <id> capDailyMinutes=…`): everything goes on at once. Else it goes on when the day or month turns.',
+  },
   exhausted: { title: 'All attempts were used up', mend: 'Retry when the upstream works again.' },
   bug: { title: 'A fault in Callsift', mend: 'Report it with the stack shown.' },
 }

@@ -29,9 +29,11 @@ await probe?.close()
 for (const kind of ['postgres', 'pglite'] as const) {
   describe.skipIf(kind === 'postgres' && probe === undefined)(`migrations on ${kind}`, () => {
     const open = async (migrated = false): Promise<RecordBench> => {
-      const bench = await openRecord(kind, `migrations on ${kind}`, { migrated })
+      const bench = await openRecord(kind, `migrations on ${kind}`, { migrated: false })
       if (bench === undefined) throw new Error('the store was there a moment ago')
       later(() => bench.close())
+      // Laid out by the first release, whatever the present one knows: the levels below are counted from there.
+      if (migrated) await migrate(bench.db, { list: [record] })
       return bench
     }
     const columns = async (db: Database) => {
