@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { UsageError } from './errors.ts'
+import { readSecretFiles } from './secret-files.ts'
 
 const seconds = (value: number) => value * 1000
 const minutes = (value: number) => value * 60_000
@@ -73,7 +74,7 @@ const json = z.string().transform((text, context): unknown => {
 })
 
 const Environment = z.object({
-  CALLSIFT_MODE: z.enum(['live', 'sandbox', 'demo']).default('live'),
+  CALLSIFT_MODE: z.enum(['live', 'sandbox', 'demo']).optional(),
   CALLSIFT_DATA: z.string().min(1).default('.callsift'),
   CALLSIFT_HOST: z.string().min(1).default('127.0.0.1'),
   CALLSIFT_PORT: z.coerce.number().int().min(0).max(65535).default(8787),
@@ -108,6 +109,7 @@ const Environment = z.object({
   CALLSIFT_PRICE_SPEECH_MINUTE: price.default(0),
   CALLSIFT_PRICE_CHAT_1K_TOKENS: price.default(0),
   CALLSIFT_PRICE_CURRENCY: z.string().min(1).max(10).default('RUB'),
+  CALLSIFT_SANDBOX_URL: z.url({ protocol: /^https?$/ }).optional(),
   CALLSIFT_SANDBOX_SCALE: z.coerce.number().min(1).default(1),
   DATABASE_URL: z.string().min(1).optional(),
   REDIS_URL: z.string().min(1).optional(),
@@ -153,6 +155,8 @@ export interface Config {
     readonly currency: string
   }
   readonly sandboxScale: number
+  /** A sandbox that runs elsewhere, instead of one in this process. Used in mode `sandbox` only. */
+  readonly sandboxUrl: string | undefined
   readonly vibecodeBaseUrl: string
   readonly memberId: string | undefined
   /** PGlite in `dataDir` when false. */
@@ -183,17 +187,28 @@ function withoutEmpty(environment: Record<string, string | undefined>): Record<s
  * Reads the whole environment once. Throws `UsageError` (exit 78, EX_CONFIG of sysexits.h) that lists every mistake at once.
  */
 export function loadConfig(environment: Record<string, string | undefined> = process.env): Config {
-  const parsed = Environment.safeParse(withoutEmpty(environment))
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  const { settings, problems } = readSecretFiles(withoutEmpty(environment))
+  const parsed = Environment.safeParse(settings)
+  if (!parsed.success || problems.length > 0) {
+    const mistakes = parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? []
+    const lines = [...problems, ...mistakes].map((line) => `  ${line}`)
     throw new UsageError(`The settings can't be used:\n${lines.join('\n')}`, {
       exitCode: 78,
       hint: 'docs/configuration.md has a table of all settings with their defaults.',
     })
   }
   const env = parsed.data
+  const upstream = new URL(env.VIBECODE_BASE_URL)
+  const nearby =
+    /^(localhost|127(\.\d+){3}|\[::1\])$/.test(upstream.hostname) || env.CALLSIFT_ALLOW_HOSTS.includes(upstream.host)
+  if (upstream.protocol !== 'https:' && !(upstream.protocol === 'http:' && nearby)) {
+    throw new UsageError(`VIBECODE_BASE_URL is ${upstream.origin}: the API key would travel in clear text.`, {
+      exitCode: 78,
+      hint: 'Use https. Plain http is for this machine, and for hosts named in CALLSIFT_ALLOW_HOSTS.',
+    })
+  }
   return {
-    mode: env.CALLSIFT_MODE,
+    mode: env.CALLSIFT_MODE ?? (env.CALLSIFT_SANDBOX_URL === undefined ? 'live' : 'sandbox'),
     dataDir: env.CALLSIFT_DATA,
     host: env.CALLSIFT_HOST,
     port: env.CALLSIFT_PORT,
@@ -222,6 +237,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       currency: env.CALLSIFT_PRICE_CURRENCY,
     },
     sandboxScale: env.CALLSIFT_SANDBOX_SCALE,
+    sandboxUrl: env.CALLSIFT_SANDBOX_URL?.replace(/\/+$/, ''),
     vibecodeBaseUrl: env.VIBECODE_BASE_URL.replace(/\/+$/, ''),
     memberId: env.BITRIX24_MEMBER_ID,
     hasDatabase: env.DATABASE_URL !== undefined,

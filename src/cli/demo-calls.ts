@@ -14,7 +14,7 @@ export interface DemoEntry {
   readonly seconds: number
 }
 
-const delay = (ms: number, signal: AbortSignal) =>
+export const delay = (ms: number, signal: AbortSignal) =>
   new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ms)
     const stop = () => {
@@ -37,13 +37,14 @@ function alternate(recordings: readonly Recording[]): Recording[] {
 /** Lets every recording of the sandbox ring, a little apart; each ended call's event goes to the portal's webhook. */
 export async function ringAll(
   sandbox: Sandbox,
+  portal: string,
   gapMs: number,
   signal: AbortSignal,
   onRing: (call: CreatedCall, recording: Recording) => void,
 ): Promise<void> {
   for (const recording of alternate(await sandbox.world.sound.recordings())) {
     if (signal.aborted) return
-    const call = await sandbox.addCall({ portal: 'sandbox', recordingId: recording.id })
+    const call = await sandbox.addCall({ portal, recordingId: recording.id })
     onRing(call, recording)
     await delay(gapMs, signal)
   }

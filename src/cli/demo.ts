@@ -73,6 +73,7 @@ function demoConfig(config: Config, dataDir: string, port: number): Config {
     ratePerMinute: config.ratePerMinute * 10,
     ratePerSecond: config.ratePerSecond * 10,
     sandboxScale: 10,
+    sandboxUrl: undefined,
     memberId: undefined,
     hasDatabase: false,
     hasRedis: false,
@@ -107,7 +108,7 @@ async function playDemo(
     `${terminal.paint('bold', 'Callsift')} ${app.version} is listening at ${terminal.paint('cyan', url)} ${terminal.paint('yellow', 'SANDBOX')}`,
   )
   let rung = false
-  const ringing = ringAll(sandbox, ringGapMs, controller.signal, (call, recording) => {
+  const ringing = ringAll(sandbox, 'sandbox', ringGapMs, controller.signal, (call, recording) => {
     calls.set(String(call.dealId ?? call.leadId), { call, recording })
   }).then(() => {
     rung = true

@@ -10,6 +10,8 @@ interface SandboxOptions {
   readonly latency: number
   readonly portal: string
   readonly webhook?: string
+  readonly url?: string
+  readonly ring?: boolean
   readonly json?: boolean
 }
 
@@ -26,9 +28,15 @@ export function addSandbox(program: Command, terminal: Terminal): void {
     .option('--latency <ms>', 'added to every request of the API', wholeNumber(0, 600_000), 0)
     .option('--portal <name>', 'name of the portal that is ready at start', 'sandbox')
     .option('--webhook <url>', 'where the portal sends its events')
+    .option('--url <address>', 'where others reach it, when that is not where it listens (in a container)')
+    .option(
+      '--ring',
+      'once it is known where events go, let each of its recordings ring, and show each entry that is written',
+    )
     .option('--json', 'print the addresses and the key as JSON')
   withExamples(command, [
     'callsift sandbox --port 8788',
+    'callsift sandbox --host 0.0.0.0 --url http://sandbox:8788 --ring     # for a serve with CALLSIFT_SANDBOX_URL',
     'callsift sandbox --webhook http://127.0.0.1:8787/webhooks/bitrix24',
     `curl -X POST http://127.0.0.1:8788/__sandbox/calls -d '{"portal":"sandbox"}'     # a call rings and ends`,
     `curl -X POST http://127.0.0.1:8788/__sandbox/faults -d '{"route":"*","kind":"429"}'`,
@@ -41,6 +49,7 @@ export function addSandbox(program: Command, terminal: Terminal): void {
       host: options.host,
       port: options.port,
       latencyMs: options.latency,
+      ...(options.url === undefined ? {} : { origin: options.url.replace(/\/+$/, '') }),
       limits: { scale: options.scale ?? config.sandboxScale },
       log,
     })
@@ -60,7 +69,14 @@ export function addSandbox(program: Command, terminal: Terminal): void {
     }
     if (options.json === true) terminal.json(facts)
     else printFacts(terminal, facts)
-    await stopping.asked
+    const controller = new AbortController()
+    const ringing =
+      options.ring === true
+        ? import('./sandbox-ring.ts').then(({ ringOnce }) => ringOnce(terminal, sandbox, portal, controller.signal))
+        : Promise.resolve()
+    await Promise.race([stopping.asked, ringing.then(() => stopping.asked)])
+    controller.abort()
+    await ringing
     await sandbox.close()
   })
 }

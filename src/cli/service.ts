@@ -56,7 +56,10 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     const server = await createHttpServer(app, { host: config.host, port: config.port, localToken })
     // No new calls first, then what is under way, then the upstream that it speaks with.
     closers.unshift(() => server.close())
-    if (config.mode !== 'live') {
+    if (config.mode === 'sandbox' && config.sandboxUrl !== undefined) {
+      const { joinSandboxAt } = await import('./join-sandbox.ts')
+      await joinSandboxAt(app, config.sandboxUrl, server.port)
+    } else if (config.mode !== 'live') {
       sandbox = await joinSandbox(app, `${server.url}/webhooks/bitrix24`)
       closers.splice(2, 0, sandbox.close)
     }

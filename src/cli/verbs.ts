@@ -3,6 +3,9 @@ import { addCall } from './call.ts'
 import { addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
+import { addExport } from './export.ts'
+import { addHealth } from './health.ts'
+import { addImport } from './import.ts'
 import { addMigrate } from './migrate.ts'
 import { addPortal } from './portal.ts'
 import { addSandbox } from './sandbox.ts'
@@ -28,5 +31,8 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addDeliveries,
   addReconcile,
   addMigrate,
+  addExport,
+  addImport,
+  addHealth,
   addSandbox,
 ]

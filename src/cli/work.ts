@@ -55,6 +55,7 @@ export function addWork(program: Command, terminal: Terminal): void {
       ...(options.queues === undefined ? {} : { queues: options.queues }),
       concurrency: concurrency === undefined ? concurrencyOf(config) : () => concurrency,
     })
+    if (config.mode !== 'live') terminal.line(`${terminal.paint('yellow', 'SANDBOX')}: nothing here is real.`)
     terminal.line(`Working on ${(options.queues ?? registry.queues).join(', ')} by ${app.queues.kind}. Ctrl-C ends it.`)
     const signal = await stopping.asked
     terminal.note(

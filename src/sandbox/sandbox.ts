@@ -21,6 +21,8 @@ export interface SandboxOptions {
   readonly host?: string
   /** 0, the default: any free port. */
   readonly port?: number
+  /** Where others reach it, when that is not where it listens (in a container); stands in the links it signs. */
+  readonly origin?: string
   readonly limits?: LimitOptions
   /** Added to every request of the API; 0 by default. */
   readonly latencyMs?: number
@@ -82,7 +84,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve)
   })
   const { address, port, family } = server.address() as AddressInfo
-  world.origin = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  world.origin = options.origin ?? `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   return {
     url: `${world.origin}/v1`,
     origin: world.origin,
