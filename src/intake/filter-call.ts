@@ -10,18 +10,21 @@ export interface CallSigns {
   readonly userId: string | null
 }
 
-/** Why a call is not worth a transcription by the portal's settings, in a word that is shown; null = take it in. */
+/**
+ * Why a call is not worth a transcription, in a word that is shown; null = take it in. The portal's settings go before the
+ * program's. A list of directions, users or lines means these and no others: a call that does not say is not among them.
+ */
 export function filterCall(call: CallSigns, settings: PortalSettings, defaults: { minSeconds: number }): string | null {
   if (call.failedCode !== null && call.failedCode !== '200') return 'no_conversation'
   if (call.durationSeconds === 0) return 'no_conversation'
-  if (call.callType === 5) return 'info_call'
+  // 5 = information call: a robot speaks.
+  if (call.callType === 5) return 'information_call'
   const minSeconds = settings.minSeconds ?? defaults.minSeconds
   if (call.durationSeconds !== null && call.durationSeconds < minSeconds) return 'too_short'
   const { directions, users, lines } = settings
-  if (directions !== undefined && call.direction !== null && !directions.includes(call.direction))
-    return 'direction_filtered'
-  if (users !== undefined && call.userId !== null && !users.includes(call.userId)) return 'user_filtered'
-  if (lines !== undefined && call.line !== null && !lines.includes(call.line)) return 'line_filtered'
+  if (directions !== undefined && (call.direction === null || !directions.includes(call.direction))) return 'direction'
+  if (users !== undefined && (call.userId === null || !users.includes(call.userId))) return 'user'
+  if (lines !== undefined && (call.line === null || !lines.includes(call.line))) return 'line'
   return null
 }
 

@@ -41,13 +41,16 @@ export function tellCall(story: Story): Answer {
 }
 
 function tellWritten(story: Story): Answer {
+  const { call } = story
   const output = story.steps.find((step) => step.name === 'writeTimeline' && step.state === 'done')?.output
   const state = typeof output === 'object' && output !== null && 'state' in output ? output.state : null
   switch (state) {
     case 'observed':
       return {
         sentence: 'The call was judged; nothing was written, because writing is off for it.',
-        mend: 'Turn writing on, then write again from writeTimeline.',
+        mend: call.dryRun
+          ? 'It was submitted as a dry run and stays one; submit the call anew to have it written.'
+          : 'Turn writing on, then rerun it from writeTimeline.',
       }
     case 'kept':
       return {

@@ -125,4 +125,18 @@ describe('the house', () => {
     for (const script of ['.ci/run', 'scripts/setup-machine.sh'])
       expect(statSync(join(root, script)).mode & 0o100).not.toBe(0)
   })
+
+  test('the lockfile names the optional packages of every platform, so that npm ci works on all of them', () => {
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    const missing = Object.values(lock.packages)
+      .flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+      .filter((name) => !Object.keys(lock.packages).some((path) => path.endsWith(`node_modules/${name}`)))
+    expect(missing).toEqual([])
+  })
+
+  test('the README can be read in one sitting', () => {
+    expect(readFileSync(join(root, 'README.md'), 'utf8').split('\n').length).toBeLessThanOrEqual(151)
+  })
 })

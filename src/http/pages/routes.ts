@@ -23,7 +23,8 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
 
 /**
  * The pages for people. On a server that only this machine can reach they are open to it, under a loopback name (a page of
- * another name that resolves to us must not read them); everywhere else they need an API token by HTTP Basic.
+ * another name that resolves to us must not read them); everywhere else they need an API token by HTTP Basic. So they do where
+ * the service has a public address: a proxy on this machine speaks for strangers.
  */
 export async function pageRoutes(
   scope: FastifyInstance,
@@ -32,7 +33,11 @@ export async function pageRoutes(
   const { app, auth, boundToLoopback } = options
   const sandbox = app.config.mode !== 'live'
   const admit = async (request: FastifyRequest) => {
-    if (boundToLoopback && isLoopback(request.ip) && isLoopbackHost(request.headers.host)) return
+    const { headers } = request
+    const direct =
+      headers['x-forwarded-for'] === undefined && headers['forwarded'] === undefined && headers['via'] === undefined
+    const local = boundToLoopback && app.config.publicUrl === undefined && direct
+    if (local && isLoopback(request.ip) && isLoopbackHost(headers.host)) return
     await auth.page(request)
   }
   scope.get('/style.css', async (_request, reply) => reply.type('text/css; charset=utf-8').send(styleSheet))
