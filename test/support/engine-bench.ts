@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { vi } from 'vitest'
 import { loadConfig, type Timings } from '../../src/config.ts'
@@ -10,6 +11,7 @@ import type { StepJob } from '../../src/engine/queues.ts'
 import type { Registry } from '../../src/engine/registry.ts'
 import { registerWorker } from '../../src/engine/workers.ts'
 import { createLog } from '../../src/log.ts'
+import { makeDataFolder } from './data-folder.ts'
 import { createClosers, freshDatabase } from './stores.ts'
 
 export const silentLog = createLog('silent')
@@ -42,12 +44,16 @@ export async function openRecord(
   options: { migrated?: boolean } = {},
 ): Promise<RecordBench | undefined> {
   const closers = createClosers()
-  let where: { databaseUrl: string } | { dataDir: 'memory' } = { dataDir: 'memory' }
+  let where: { databaseUrl: string } | { dataDir: string }
   if (kind === 'postgres') {
     const database = await freshDatabase(what)
     if (database === undefined) return undefined
     closers.add(() => database.drop())
     where = { databaseUrl: database.url }
+  } else {
+    const dataDir = await makeDataFolder()
+    closers.add(() => rm(dataDir, { recursive: true, force: true }))
+    where = { dataDir }
   }
   const connect = async () => {
     const opened = await openDatabase(where, silentLog)

@@ -1,12 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { request } from 'undici'
 import { loadConfig } from '../../src/config.ts'
 import { type App, openApp } from '../../src/context.ts'
 import { type NewPortal, savePortal } from '../../src/db/portals.ts'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 import { createLog } from '../../src/log.ts'
+import { makeDataFolder } from './data-folder.ts'
 
 export const applicationToken = 'jvh9-application-token-of-acme-01'
 export const memberId = 'a223c6b3710f85df22e9377d6c4f7553'
@@ -35,7 +34,7 @@ export interface HttpApp {
 export async function startHttpApp(
   options: { environment?: Record<string, string>; log?: (line: string) => void; now?: () => number } = {},
 ): Promise<HttpApp> {
-  const folder = await mkdtemp(join(tmpdir(), 'callsift-http-'))
+  const folder = await makeDataFolder()
   const config = loadConfig({
     CALLSIFT_DATA: folder,
     CALLSIFT_SECRET_KEY: 'a-secret-key-for-tests',

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { loadConfig } from '../../src/config.ts'
 import { type App, openApp } from '../../src/context.ts'
 import { type Portal, savePortal } from '../../src/db/portals.ts'
 import { createLog } from '../../src/log.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { makeDataFolder } from './data-folder.ts'
 
 export interface Program {
   readonly app: App
@@ -26,7 +25,7 @@ export async function startProgram(
     work?: boolean
   } = {},
 ): Promise<Program> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'callsift-test-'))
+  const dataDir = await makeDataFolder()
   const log = createLog(process.env['TEST_LOG'] ?? 'silent')
   const sandbox = await startSandbox({ log, limits: { scale: 100 }, ...options.sandbox })
   const config = loadConfig({

@@ -1,26 +1,30 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rerunFrom, retryParked } from '../../src/engine/rerun.ts'
+import type { Portal as UpstreamPortal } from '../../src/sandbox/portal.ts'
 import { type Program, startProgram } from '../support/program.ts'
 
 // Probes and waits at a fraction of their time; what is tested is who waits for what, not for how long.
 const timings = { gateProbeMs: 400, retryDelaysMs: [100, 200, 300, 400, 500], sweepMs: 300, dispatchTickMs: 200 }
 
-let program: Program | null = null
-afterEach(async () => {
-  await program?.close()
-  program = null
+let on: Program
+let portals = 0
+beforeAll(async () => {
+  on = await startProgram({ timings })
 })
+afterAll(() => on.close())
 
-async function begin(): Promise<Program> {
-  program = await startProgram({ timings })
-  return program
+/** A portal of the test's own: its key has its own gates. */
+async function newPortal(): Promise<{ id: string; keyId: string; upstream: UpstreamPortal }> {
+  portals += 1
+  const { id, keyId } = await on.addPortal(`mends-${portals}`)
+  return { id, keyId, upstream: on.sandbox.world.portal(id) }
 }
 
-async function ring(on: Program, count: number, portals: string[] = ['acme']) {
+async function ring(portal: string, count: number) {
   const [recording] = await on.sandbox.world.sound.recordings()
   const calls = await on.sandbox.addCalls({
     count,
-    portals,
+    portals: [portal],
     entity: 'deal',
     sendEvent: false,
     ...(recording === undefined ? {} : { recordingId: recording.id }),
@@ -39,10 +43,12 @@ async function ring(on: Program, count: number, portals: string[] = ['acme']) {
   return { calls, runIds: accepted.map((one) => one.runId) }
 }
 
-const entriesOf = (on: Program, portal: string) =>
-  on.sandbox.effects(0, 'timeline-log').filter((effect) => effect.portal === portal)
+const effectsOf = (portal: string, kind: 'timeline-log' | 'transcription' | 'chat') =>
+  on.sandbox.effects(0, kind).filter((effect) => effect.portal === portal)
+const closedOf = async (keyId: string) => (await on.app.gates.list()).filter((gate) => gate.keyId === keyId)
+const firstClosed = (keyId: string) => on.until(async () => (await closedOf(keyId))[0])
 
-async function statesOf(on: Program, runIds: readonly string[]) {
+async function statesOf(runIds: readonly string[]) {
   const rows = await on.app.db
     .selectFrom('callsift.runs')
     .select(['id', 'state', 'class'])
@@ -52,125 +58,113 @@ async function statesOf(on: Program, runIds: readonly string[]) {
   return rows.map((row) => (row.class === null ? row.state : `${row.state} ${row.class}`))
 }
 
-async function allDone(on: Program, runIds: readonly string[]) {
-  await on.until(async () => (await statesOf(on, runIds)).every((state) => state === 'done'))
+async function allDone(runIds: readonly string[]) {
+  await on.until(async () => (await statesOf(runIds)).every((state) => state === 'done'))
 }
 
 describe('a person’s matter closes one gate, and after the mend everything goes on by itself', () => {
   test('a revoked key: few requests, one sentence, the other portal untouched', async () => {
-    const on = await begin()
-    await on.addPortal('other')
-    on.sandbox.world.portal('acme').key.state = 'revoked'
-    const { runIds } = await ring(on, 20)
-    const other = await ring(on, 5, ['other'])
-    await allDone(on, other.runIds)
-    const gates = await on.until(async () => {
-      const closed = await on.app.gates.list()
-      return closed.length > 0 ? closed : null
-    })
-    expect(gates.every((gate) => gate.opensInMs === null)).toBe(true)
-    expect(gates[0]?.message).toMatch(/key/i)
-    expect(gates[0]?.hint).toBeTruthy()
+    const { id, keyId, upstream } = await newPortal()
+    const other = await newPortal()
+    upstream.key.state = 'revoked'
+    const { runIds } = await ring(id, 20)
+    await allDone((await ring(other.id, 5)).runIds)
+    const gate = await firstClosed(keyId)
+    expect(gate.opensInMs).toBeNull()
+    expect(gate.message).toMatch(/key/i)
+    expect(gate.hint).toBeTruthy()
     const refused = on.sandbox
       .requests()
-      .filter(
-        (request) => request.portal === 'acme' && request.status === 401 && !/\/v1\/me|\/v1\/models/.test(request.path),
-      )
+      .filter((request) => request.portal === id && request.status === 401 && !/\/v1\/(me|models)/.test(request.path))
     // At most what was in flight when the first refusal came back: the dispatch window of the portal.
     expect(refused.length).toBeLessThanOrEqual(4)
-    expect(new Set(await statesOf(on, runIds))).toEqual(new Set(['running']))
+    expect(new Set(await statesOf(runIds))).toEqual(new Set(['running']))
 
-    on.sandbox.world.portal('acme').key.state = 'active'
-    await allDone(on, runIds)
-    expect(entriesOf(on, 'acme')).toHaveLength(20)
-    expect(await on.app.gates.list()).toEqual([])
-    const attempts = await on.app.db.selectFrom('callsift.steps').select('attempts').execute()
+    upstream.key.state = 'active'
+    await allDone(runIds)
+    expect(effectsOf(id, 'timeline-log')).toHaveLength(20)
+    expect(await closedOf(keyId)).toEqual([])
+    const attempts = await on.app.db
+      .selectFrom('callsift.steps')
+      .select('attempts')
+      .where('portal_id', '=', id)
+      .execute()
     expect(attempts.every((step) => step.attempts === 0)).toBe(true)
   })
 
   test('an empty balance: the model waits, entries of judged calls are still written', async () => {
-    const on = await begin()
-    on.sandbox.world.portal('acme').balance = 5
-    const { runIds } = await ring(on, 10)
-    const [gate] = await on.until(async () => {
-      const closed = await on.app.gates.list()
-      return closed.length > 0 ? closed : null
-    })
-    expect(gate?.name).toMatch(/^ai:/)
-    expect(gate?.message).toMatch(/balance|funds/i)
-    on.sandbox.world.portal('acme').balance = 1000
-    await allDone(on, runIds)
-    expect(entriesOf(on, 'acme')).toHaveLength(10)
-    expect(on.sandbox.effects(0, 'transcription')).toHaveLength(10)
-    expect(on.sandbox.effects(0, 'chat')).toHaveLength(10)
+    const { id, keyId, upstream } = await newPortal()
+    upstream.balance = 5
+    const { runIds } = await ring(id, 10)
+    const gate = await firstClosed(keyId)
+    expect(gate.name).toMatch(/^ai:/)
+    expect(gate.message).toMatch(/balance|funds/i)
+    upstream.balance = 1000
+    await allDone(runIds)
+    for (const kind of ['timeline-log', 'transcription', 'chat'] as const) expect(effectsOf(id, kind)).toHaveLength(10)
   })
 
   test('a missing scope: the CRM family waits, with the scope named', async () => {
-    const on = await begin()
-    const { scopes } = on.sandbox.world.portal('acme').key
-    scopes.delete('crm')
-    const { runIds } = await ring(on, 5)
-    const [gate] = await on.until(async () => {
-      const closed = await on.app.gates.list()
-      return closed.length > 0 ? closed : null
-    })
-    expect(gate?.name).toBe('crm')
-    expect(`${gate?.message} ${gate?.hint}`).toMatch(/scope/i)
-    scopes.add('crm')
-    await allDone(on, runIds)
-    expect(entriesOf(on, 'acme')).toHaveLength(5)
+    const { id, keyId, upstream } = await newPortal()
+    upstream.key.scopes.delete('crm')
+    const { runIds } = await ring(id, 5)
+    const gate = await firstClosed(keyId)
+    expect(gate.name).toBe('crm')
+    expect(`${gate.message} ${gate.hint}`).toMatch(/scope/i)
+    upstream.key.scopes.add('crm')
+    await allDone(runIds)
+    expect(effectsOf(id, 'timeline-log')).toHaveLength(5)
   })
 
   test('one forbidden deal parks its own run and closes nothing', async () => {
-    const on = await begin()
-    const { calls, runIds } = await ring(on, 1)
-    const portal = on.sandbox.world.portal('acme')
-    portal.forbidden.add(`2:${calls[0]?.dealId}`)
-    const more = await ring(on, 4)
-    await allDone(on, more.runIds)
-    await on.until(async () => (await statesOf(on, runIds))[0]?.startsWith('parked'))
-    expect(await on.app.gates.list()).toEqual([])
-    expect(entriesOf(on, 'acme')).toHaveLength(4)
-    const paid = on.sandbox.effects(0, 'chat').length
+    const { id, keyId, upstream } = await newPortal()
+    const { calls, runIds } = await ring(id, 1)
+    upstream.forbidden.add(`2:${calls[0]?.dealId}`)
+    await allDone((await ring(id, 4)).runIds)
+    await on.until(async () => (await statesOf(runIds))[0]?.startsWith('parked'))
+    expect(await closedOf(keyId)).toEqual([])
+    expect(effectsOf(id, 'timeline-log')).toHaveLength(4)
+    const paid = effectsOf(id, 'chat').length
 
-    portal.forbidden.clear()
+    upstream.forbidden.clear()
     expect(await retryParked(on.app.db, runIds[0] ?? '')).toBe(1)
     on.app.engine.kick()
-    await allDone(on, runIds)
-    expect(entriesOf(on, 'acme')).toHaveLength(5)
-    expect(on.sandbox.effects(0, 'chat')).toHaveLength(paid)
+    await allDone(runIds)
+    expect(effectsOf(id, 'timeline-log')).toHaveLength(5)
+    expect(effectsOf(id, 'chat')).toHaveLength(paid)
   })
 })
 
 describe('what was paid for is kept', () => {
   test('a re-run from classify pays for no transcription and writes no second entry', async () => {
-    const on = await begin()
-    const { runIds } = await ring(on, 3)
-    await allDone(on, runIds)
+    const { id } = await newPortal()
+    const { runIds } = await ring(id, 3)
+    await allDone(runIds)
     for (const runId of runIds) await rerunFrom(on.app.db, on.app.registry, runId, 'classifyLead')
     on.app.engine.kick()
-    await allDone(on, runIds)
-    expect(on.sandbox.effects(0, 'transcription')).toHaveLength(3)
-    expect(on.sandbox.effects(0, 'chat')).toHaveLength(6)
-    expect(entriesOf(on, 'acme')).toHaveLength(3)
+    await allDone(runIds)
+    expect(effectsOf(id, 'transcription')).toHaveLength(3)
+    expect(effectsOf(id, 'chat')).toHaveLength(6)
+    expect(effectsOf(id, 'timeline-log')).toHaveLength(3)
   })
 
   test('a verdict that changed in a re-run ends as kept: the CRM shows the earlier one', async () => {
-    const on = await begin()
-    const { runIds } = await ring(on, 1)
-    await allDone(on, runIds)
+    const { id } = await newPortal()
+    const { runIds } = await ring(id, 1)
+    await allDone(runIds)
     const other = JSON.stringify({ quality: 'low', score: 3, reason: 'Another verdict than before.' })
-    on.sandbox.world.model.plans.push({ left: 1, plan: { mode: 'honest', content: other } })
+    on.sandbox.world.model.plans.push({ portal: id, left: 1, plan: { mode: 'honest', content: other } })
     await rerunFrom(on.app.db, on.app.registry, runIds[0] ?? '', 'classifyLead')
     on.app.engine.kick()
-    await allDone(on, runIds)
+    await allDone(runIds)
     const written = await on.app.db
       .selectFrom('callsift.steps')
       .select(['generation', 'output'])
       .where('name', '=', 'writeTimeline')
+      .where('portal_id', '=', id)
       .orderBy('generation')
       .execute()
     expect(written.map((step) => (step.output as { state: string }).state)).toEqual(['written', 'kept'])
-    expect(entriesOf(on, 'acme')).toHaveLength(1)
+    expect(effectsOf(id, 'timeline-log')).toHaveLength(1)
   })
 })
