@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database, Queryable } from '../db/connect.ts'
-import { createRun } from '../engine/create-run.ts'
+import { createRuns } from '../engine/create-run.ts'
 import type { Registry } from '../engine/registry.ts'
 import { hurry, rerunFrom } from '../engine/rerun.ts'
 import { toStoredJson } from '../engine/stored-text.ts'
@@ -29,15 +29,49 @@ export async function acceptCalls<Context>(
     try {
       return await db.transaction().execute(async (trx) => {
         const answers: Acceptance[] = new Array(calls.length)
-        for (const { call, index } of order) answers[index] = await acceptOne(trx, registry, call)
+        const fresh = await pickFresh(trx, order)
+        const inserted = await insertCalls(
+          trx,
+          registry,
+          fresh.map(({ call }) => call),
+        )
+        for (const [place, { index }] of fresh.entries()) answers[index] = inserted[place] as Acceptance
+        for (const { call, index } of order) answers[index] ??= await acceptStanding(trx, registry, call)
+        await keepDeliveries(trx, calls, answers)
         await noteEvents(trx, calls)
         return answers
       })
     } catch (error) {
       // Calls have two names, so no order of calls is an order of all names. Of a ring Postgres ends one transaction: it goes again.
-      if (!isRing(error) || tries === maxTries) throw error
+      if (!(error instanceof ClaimedMeanwhile || isRing(error)) || tries === maxTries) throw error
     }
   }
+}
+
+/** Another transaction claimed a name between our look and our claim; the next look sees whose it is. */
+class ClaimedMeanwhile extends Error {
+  override name = 'ClaimedMeanwhile'
+}
+
+type Placed = { readonly call: IncomingCall; readonly index: number }
+
+/** Those that nobody has told of: no name of theirs is known, nor told by another call of the batch. */
+async function pickFresh(trx: Queryable, order: readonly Placed[]): Promise<Placed[]> {
+  const known = await sql<{ identity: string }>`select identity from callsift.call_identities
+    where identity = any(${order.flatMap(({ call }) => namesOf(call))}::text[])`.execute(trx)
+  const taken = new Set(known.rows.map((row) => row.identity))
+  return order.filter(({ call }) => {
+    const names = namesOf(call)
+    const fresh = names.every((name) => !taken.has(name))
+    for (const name of names) taken.add(name)
+    return fresh
+  })
+}
+
+function namesOf(call: IncomingCall): string[] {
+  const names = identitiesOf(call)
+  if (names.length > 0) return names
+  throw new Error('a call needs a call id, an activity id, an idempotency key or a recording')
 }
 
 const maxTries = 5
@@ -50,19 +84,17 @@ function key(call: IncomingCall): string {
   return identitiesOf(call).sort()[0] ?? ''
 }
 
-async function acceptOne<Context>(
+/** A call that stands, or that another call of the same batch has just told of. */
+async function acceptStanding<Context>(
   trx: Queryable,
   registry: Registry<Context>,
   call: IncomingCall,
 ): Promise<Acceptance> {
-  const identities = identitiesOf(call)
-  const [first] = identities
-  if (first === undefined) throw new Error('a call needs a call id, an activity id, an idempotency key or a recording')
-  const known = await findByIdentity(trx, identities)
-  if (known !== null && identities.length > 1) await learnNames(trx, call, known.callId, identities)
-  const standing = known ?? (await insertCall(trx, registry, call, identities))
-  await keepDelivery(trx, call, standing)
-  if (standing.outcome === 'duplicate') await wake(trx, registry, standing.runId)
+  const identities = namesOf(call)
+  const standing = await findByIdentity(trx, identities)
+  if (standing === null) throw new ClaimedMeanwhile(`the call ${identities.join(', ')} vanished while it was taken in`)
+  if (identities.length > 1) await learnNames(trx, call, standing.callId, identities)
+  await wake(trx, registry, standing.runId)
   return standing
 }
 
@@ -92,51 +124,80 @@ async function findByIdentity(trx: Queryable, identities: readonly string[]): Pr
   return row === undefined ? null : { outcome: 'duplicate', callId: row.id, runId: row.run_id ?? '' }
 }
 
-async function insertCall<Context>(
+/** All of them with a handful of statements: a mass of calls that end together must not cost a mass of round trips. */
+async function insertCalls<Context>(
   trx: Queryable,
   registry: Registry<Context>,
-  call: IncomingCall,
-  identities: readonly string[],
-): Promise<Acceptance> {
-  const reserved = await sql<{
-    id: string
-  }>`select nextval(pg_get_serial_sequence('callsift.calls', 'id')) as id`.execute(trx)
-  const callId = reserved.rows[0]?.id ?? ''
-  const claimed = await sql<{ identity: string }>`
+  calls: readonly IncomingCall[],
+): Promise<Acceptance[]> {
+  if (calls.length === 0) return []
+  const reserved = await sql<{ id: string }>`select nextval(pg_get_serial_sequence('callsift.calls', 'id')) as id
+    from generate_series(1, ${calls.length}::int)`.execute(trx)
+  const ids = reserved.rows.map((row) => row.id)
+  const names = calls
+    .flatMap((call, place) => namesOf(call).map((identity) => ({ identity, call_id: ids[place] ?? '' })))
+    .sort((a, b) => (a.identity < b.identity ? -1 : 1))
+  const claimed = await sql`
     insert into callsift.call_identities (identity, call_id)
-    select identity, ${callId}::bigint from unnest(${[...identities].sort()}::text[]) as identity
+    select identity, call_id from unnest(${names.map((one) => one.identity)}::text[], ${names.map((one) => one.call_id)}::bigint[])
+      as t (identity, call_id)
     on conflict (identity) do nothing returning identity`.execute(trx)
-  if (claimed.rows.length < identities.length) {
-    // Somebody committed this call between our look and our claim: what we know more than they did becomes theirs.
-    const standing = await sql<{ call_id: string }>`select call_id from callsift.call_identities
-      where identity = any(${identities as string[]}::text[]) and call_id <> ${callId} limit 1`.execute(trx)
-    const ownerId = standing.rows[0]?.call_id ?? callId
-    await sql`update callsift.call_identities set call_id = ${ownerId} where call_id = ${callId}`.execute(trx)
-    const found = await findByIdentity(trx, identities)
-    if (found === null) throw new Error(`the call ${identities.join(', ')} vanished while it was taken in`)
-    return found
-  }
-  const run = await createRun(trx, registry, {
-    workflow: 'call',
-    key: identities[0] ?? callId,
-    portalId: call.portalId,
-    input: { callId },
-    priority: call.source === 'backfill' ? 10 : 0,
-  })
+  if (claimed.rows.length < names.length) throw new ClaimedMeanwhile('a call was told of by two at once')
+  const runIds = await createRuns(
+    trx,
+    registry,
+    'call',
+    calls.map((call, place) => ({
+      key: namesOf(call)[0] ?? '',
+      portalId: call.portalId,
+      input: { callId: ids[place] ?? '' },
+      priority: call.source === 'backfill' ? 10 : 0,
+    })),
+  )
+  const rows = calls.map((call, place) => ({
+    id: ids[place],
+    portal_id: call.portalId,
+    run_id: runIds[place],
+    call_ref: call.callRef,
+    activity_id: call.activityId,
+    direction: call.direction,
+    phone: call.phone,
+    line: call.line,
+    user_id: call.userId,
+    duration_s: call.durationSeconds,
+    started_at: call.startedAt,
+    source: call.source,
+    entity_type_id: call.entityTypeId,
+    entity_id: call.entityId,
+    upload_id: call.uploadId,
+    recording_url: call.recordingUrl,
+    dry_run: call.dryRun ?? false,
+  }))
   await sql`insert into callsift.calls (id, portal_id, run_id, call_ref, activity_id, direction, phone, line, user_id, duration_s,
       started_at, source, entity_type_id, entity_id, upload_id, recording_url, dry_run)
     overriding system value
-    values (${callId}, ${call.portalId}, ${run.runId}, ${call.callRef ?? null}, ${call.activityId ?? null}, ${call.direction ?? null},
-      ${call.phone ?? null}, ${call.line ?? null}, ${call.userId ?? null}, ${call.durationSeconds ?? null}, ${call.startedAt ?? null},
-      ${call.source}, ${call.entityTypeId ?? null}, ${call.entityId ?? null}, ${call.uploadId ?? null}, ${call.recordingUrl ?? null},
-      ${call.dryRun ?? false})`.execute(trx)
-  return { outcome: 'accepted', callId, runId: run.runId }
+    select * from jsonb_to_recordset(${toStoredJson(rows)}::jsonb) as t (id bigint, portal_id text, run_id bigint, call_ref text,
+      activity_id text, direction text, phone text, line text, user_id text, duration_s int, started_at timestamptz, source text,
+      entity_type_id int, entity_id text, upload_id bigint, recording_url text, dry_run boolean)`.execute(trx)
+  return calls.map((_call, place) => ({ outcome: 'accepted', callId: ids[place] ?? '', runId: runIds[place] ?? '' }))
 }
 
-async function keepDelivery(trx: Queryable, call: IncomingCall, acceptance: Acceptance): Promise<void> {
+async function keepDeliveries(
+  trx: Queryable,
+  calls: readonly IncomingCall[],
+  answers: readonly Acceptance[],
+): Promise<void> {
+  const rows = calls.map((call, index) => ({
+    portal_id: call.portalId,
+    source: call.source,
+    event: call.event,
+    outcome: answers[index]?.outcome,
+    call_id: answers[index]?.callId,
+    masked: call.masked,
+  }))
   await sql`insert into callsift.inbox (portal_id, source, event, outcome, call_id, masked)
-    values (${call.portalId}, ${call.source}, ${call.event ?? null}, ${acceptance.outcome}, ${acceptance.callId},
-      ${toStoredJson(call.masked)}::jsonb)`.execute(trx)
+    select * from jsonb_to_recordset(${toStoredJson(rows)}::jsonb)
+      as t (portal_id text, source text, event text, outcome text, call_id bigint, masked jsonb)`.execute(trx)
 }
 
 /** Last in the transaction and in one order: a portal's row is one that all deliveries of the portal would wait for. */
