@@ -91,7 +91,17 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     log,
     version: programVersion,
     random: Math.random,
-    withContext: createWithContext({ config, db, log, registry, upstreams, recordings, tempRoot }),
+    withContext: createWithContext({
+      config,
+      db,
+      log,
+      registry,
+      upstreams,
+      recordings,
+      tempRoot,
+      gates,
+      kick: () => engine.kick(),
+    }),
   })
   const intake = createBatcher(async (calls) => {
     const accepted = await acceptCalls(db, registry, calls)

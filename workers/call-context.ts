@@ -6,6 +6,7 @@ import type { Write, Written } from '../src/engine/effects.ts'
 import type { Attempt } from '../src/engine/engine.ts'
 import type { Log } from '../src/log.ts'
 import type { Vibecode } from '../src/vibecode/client.ts'
+import type { Spend } from './spending.ts'
 
 /** What a step may touch of the world: nothing but this. */
 export interface CallContext extends Attempt {
@@ -23,4 +24,6 @@ export interface CallContext extends Attempt {
   /** Begins a new generation from the step: what this attempt stands on has changed. Never returns. */
   restartFrom(stepName: string, why: string): Promise<never>
   writeOnce(write: Write): Promise<Written>
+  /** Every paid request goes through this: it holds the portal's caps. */
+  readonly spend: Spend
 }

@@ -10,6 +10,7 @@ const scopesOf: Readonly<Record<string, readonly string[]>> = {
   crm: ['crm'],
   // The documents call the telephony scope by two names.
   portal: ['telephony', 'call'],
+  bot: ['imbot'],
 }
 
 /**

@@ -4,11 +4,13 @@ import type { Database } from '../src/db/connect.ts'
 import { findPortal } from '../src/db/portals.ts'
 import { writeOnce } from '../src/engine/effects.ts'
 import type { Attempt } from '../src/engine/engine.ts'
+import type { Gates } from '../src/engine/gates.ts'
 import type { Registry } from '../src/engine/registry.ts'
 import { rerunFrom } from '../src/engine/rerun.ts'
 import { Later, Permanent } from '../src/errors.ts'
 import type { Log } from '../src/log.ts'
 import type { CallContext } from './call-context.ts'
+import { createSpend } from './spending.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** Makes the context of one attempt: the portal as it is set up now, its client behind the attempt's guard, a folder of its own. */
@@ -20,6 +22,8 @@ export function createWithContext(deps: {
   upstreams: Upstreams
   recordings: RecordingCache
   tempRoot: string
+  gates: Gates
+  kick: () => void
 }) {
   return async <Value>(attempt: Attempt, use: (context: CallContext) => Promise<Value>): Promise<Value> => {
     const { config, db, recordings } = deps
@@ -54,6 +58,7 @@ export function createWithContext(deps: {
           log.info({ generation, from: stepName, why }, 'began a new generation')
           throw new Later(0, 'restarted', { message: `Began anew from ${stepName}: ${why}.` })
         },
+        spend: createSpend({ ...deps, portal, stepId: attempt.stepId, stepName: attempt.stepName, log }),
         writeOnce: async (write) => {
           const send = async (notAfter: number) => {
             guard.limit(notAfter)

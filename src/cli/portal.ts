@@ -106,6 +106,14 @@ function addWrite(portal: Command, terminal: Terminal): void {
 }
 
 const lists = new Set(['directions', 'users', 'lines'])
+const numbers = new Set([
+  'minSeconds',
+  'capDailyMinutes',
+  'capMonthlyMinutes',
+  'capDailyCost',
+  'capMonthlyCost',
+  'alertNoEventHours',
+])
 
 /** `minSeconds=20`, `users=1,7`, `prompt=@rubric.txt`; nothing after the sign takes a setting back to the program's default. */
 async function readSetting(pair: string): Promise<[string, unknown]> {
@@ -115,7 +123,11 @@ async function readSetting(pair: string): Promise<[string, unknown]> {
   const value = pair.slice(at + 1)
   if (value === '') return [name, null]
   if (lists.has(name)) return [name, commaList(value)]
-  if (name === 'minSeconds') return [name, Number(value)]
+  if (numbers.has(name)) return [name, Number(value)]
+  if (name === 'alertBot') {
+    const [botId, dialogId] = value.split('/', 2)
+    return [name, { botId: Number(botId), dialogId }]
+  }
   if (value.startsWith('@')) return [name, await readFile(value.slice(1), 'utf8')]
   return [name, value]
 }
@@ -124,7 +136,7 @@ function addSet(portal: Command, terminal: Terminal): void {
   const command = portal
     .command('set')
     .description(
-      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), chatModel, speechModel, prompt (@file reads a file).\nAn empty value takes one back to the program's default.",
+      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), chatModel, speechModel, prompt (@file reads a file), timeZone, capDailyMinutes, capMonthlyMinutes, capDailyCost, capMonthlyCost, alertBot (BOT/DIALOG), alertNoEventHours, workingHours.\nAn empty value takes one back to the program's default.",
     )
     .argument('<id>')
     .argument('<name=value...>')
@@ -133,6 +145,8 @@ function addSet(portal: Command, terminal: Terminal): void {
     'callsift portal set acme minSeconds=20 directions=in',
     'callsift portal set acme language=auto prompt=@rubric.txt',
     'callsift portal set acme users=',
+    'callsift portal set acme capDailyMinutes=600 timeZone=Europe/Moscow',
+    'callsift portal set acme alertBot=41/chat77 workingHours="Mon-Fri 9-18"',
   ])
   command.action(async (id: string, pairs: string[], options: Json) => {
     const { config, log } = readSettings(command, true)

@@ -11,6 +11,8 @@ import {
   setPortalWrite,
 } from '../db/portals.ts'
 import type { PortalSettings } from '../db/schema.ts'
+import { capGateNames } from '../db/spend.ts'
+import { readWorkingHours } from '../working-hours.ts'
 import { defineOperation, OperationError } from './operation.ts'
 
 const PortalId = z
@@ -146,6 +148,14 @@ export const portalWrite = defineOperation({
 })
 
 const optional = <Shape extends z.ZodType>(shape: Shape) => z.union([shape, z.null()]).optional()
+const amount = optional(z.number().min(0).max(1_000_000_000))
+const isTimeZone = (name: string) => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
 const ids = z.array(z.coerce.string().trim().min(1).max(100)).max(1_000)
 
 export const portalSettings = defineOperation({
@@ -167,6 +177,27 @@ export const portalSettings = defineOperation({
       chatModel: optional(word),
       speechModel: optional(word),
       prompt: optional(z.string().min(1).max(20_000)),
+      timeZone: optional(
+        z
+          .string()
+          .max(60)
+          .regex(/^[A-Za-z]/)
+          .refine(isTimeZone, 'must be a time zone such as Europe/Moscow'),
+      ),
+      capDailyMinutes: amount,
+      capMonthlyMinutes: amount,
+      capDailyCost: amount,
+      capMonthlyCost: amount,
+      alertBot: optional(
+        z.strictObject({
+          botId: z.number().int().min(1),
+          dialogId: z.string().regex(/^[\w.:-]{1,64}$/, 'must be a dialog id'),
+        }),
+      ),
+      alertNoEventHours: optional(z.number().min(0).max(8_760)),
+      workingHours: optional(
+        z.string().refine((text) => readWorkingHours(text) !== null, 'must be days and hours such as Mon-Fri 9-18'),
+      ),
     }),
   }),
   audit: (input) => ({ subject: `portal ${input.id}`, detail: { changed: Object.keys(input.settings) } }),
@@ -175,6 +206,9 @@ export const portalSettings = defineOperation({
     const merged = { ...portal.settings, ...input.settings }
     const settings = Object.fromEntries(Object.entries(merged).filter(([, value]) => value != null)) as PortalSettings
     await setPortalSettings(app.db, portal.id, settings)
+    // What waited at a cap tries again at once, and waits again where the new one has no room either.
+    for (const gate of capGateNames(portal.id)) await app.gates.open(portal.keyId, gate)
+    app.engine.kick()
     return { portal: showPortal(await needPortal(app, portal.id)) }
   },
 })

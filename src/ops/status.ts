@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
-import { listPortals } from '../db/portals.ts'
+import { listAlerts } from '../db/alerts.ts'
+import { listPortals, type Portal } from '../db/portals.ts'
+import { readSpent, type Spent } from '../db/spend.ts'
 import {
   countBehindGates,
   countRuns,
@@ -42,9 +44,35 @@ async function readGates(app: App) {
   }))
 }
 
+/** What each portal spent today and this month, beside its caps. */
+async function readSpending(app: App, portals: readonly Portal[]) {
+  const { currency } = app.config.prices
+  const spent = await readSpent(
+    app.db,
+    portals.map(({ id, settings }) => ({ id, timeZone: settings.timeZone ?? 'UTC' })),
+  )
+  const show = (of: Spent, capMinutes: number | undefined, capCost: number | undefined) => ({
+    period: of.period,
+    minutes: of.usedMs / 60_000,
+    minutesSetAside: of.reservedMs / 60_000,
+    capMinutes: capMinutes ?? null,
+    cost: of.usedMicros / 1_000_000,
+    costSetAside: of.reservedMicros / 1_000_000,
+    capCost: capCost ?? null,
+  })
+  return portals.flatMap(({ id, settings }) => {
+    const mine = spent.get(id)
+    if (mine === undefined) return []
+    const day = show(mine.day, settings.capDailyMinutes, settings.capDailyCost)
+    return [
+      { portalId: id, currency, day, month: show(mine.month, settings.capMonthlyMinutes, settings.capMonthlyCost) },
+    ]
+  })
+}
+
 /** Is everything alright? One look, and a sentence for each thing that is not. */
 export async function readStatus(app: App) {
-  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers] = await Promise.all([
+  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing] = await Promise.all([
     listWorkers(app.db, app.config.timings.workerTtlMs),
     countRuns(app.db),
     readCauses(app),
@@ -53,7 +81,9 @@ export async function readStatus(app: App) {
     findOldestRunning(app.db),
     countWrittenToday(app.db),
     queueAnswers(app),
+    listAlerts(app.db, { standing: true, limit: 50 }),
   ])
+  const spent = await readSpending(app, portals)
   const alive = workers.filter((worker) => worker.alive).length
   const observed = app.config.write
     ? portals.filter((portal) => !portal.writeEnabled).map((portal) => portal.id)
@@ -67,6 +97,8 @@ export async function readStatus(app: App) {
   if (portals.length === 0) alarms.push('No portal has been added yet. Add one with `callsift portal add`.')
   for (const gate of gates.filter((one) => one.opensInMs === null))
     alarms.push(`${gate.message}. ${gate.waiting} steps wait behind it.`)
+  for (const gate of gates.filter((one) => one.class === 'cap_reached' && one.waiting > 0))
+    alarms.push(`${gate.message}. ${gate.waiting} steps wait. ${gate.hint ?? ''}`.trim())
   if (runs.parked > 0) alarms.push(`${runs.parked} calls are parked and need a person.`)
   return {
     ok: alarms.length === 0,
@@ -83,6 +115,8 @@ export async function readStatus(app: App) {
     causes,
     gates,
     portals: portals.map(showPortal),
+    spent,
+    alerts: standing,
     oldest,
     entriesToday,
   }

@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import { type AccountResource, createAccount } from './account.ts'
+import { type BotsResource, createBots } from './bots.ts'
 import { type ChatResource, createChat } from './chat.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type CrmResource, createCrm } from './crm.ts'
@@ -42,6 +43,7 @@ export interface Vibecode extends AccountResource {
   readonly timeline: TimelineResource
   readonly telephony: TelephonyResource
   readonly files: FilesResource
+  readonly bots: BotsResource
   /** The same client (sockets, traits, notices) behind another guard or signal: a step's own. */
   with(bound: { guard?: RequestGuard; signal?: AbortSignal }): Vibecode
   /** Closes the sockets, unless they were given. */
@@ -80,6 +82,7 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       timeline: createTimeline(requester, durations, traits),
       telephony: createTelephony(requester, durations),
       files: createFiles(requester, durations),
+      bots: createBots(requester, durations),
       with: (bound) => bind(bound.guard ?? guard, bound.signal ?? signal),
       close: () => (options.connections === undefined ? connections.close() : Promise.resolve()),
     }

@@ -1,7 +1,8 @@
 import type { Failure } from '../wire/errors.ts'
 
 /** Which of a key's doors a request goes through (DESIGN: Gates). */
-export type Family = 'ai' | 'crm' | 'portal'
+/** `bot`: chat messages of ours; a bot without its scope must not close what calls go through. */
+export type Family = 'ai' | 'crm' | 'portal' | 'bot'
 
 export interface RequestPlan {
   readonly family: Family

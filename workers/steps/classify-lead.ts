@@ -39,13 +39,19 @@ export const classifyLead = step({
     const prompt = judgePrompt({
       rubric: settings.prompt ?? defaultRubric,
       transcript,
-      seed: `${context.portalId} ${run.callId}`,
+      // Callers cannot know it, and it stays the same when the step runs again.
+      seed: `${context.portal.keyId} ${run.callId}`,
     })
-    const { value, model, usage } = await context.vibecode.chat.askJson({
-      ...prompt,
-      model: settings.chatModel ?? context.config.chatModel,
-      schema: askOnceMoreWhenOutOfBand(),
-    })
+    const { value, model, usage } = await context.spend(
+      { of: prompt, tokens: mostTokens(prompt) },
+      () =>
+        context.vibecode.chat.askJson({
+          ...prompt,
+          model: settings.chatModel ?? context.config.chatModel,
+          schema: askOnceMoreWhenOutOfBand(),
+        }),
+      (answer) => answer.usage.promptTokens + answer.usage.completionTokens,
+    )
     return {
       ended: null,
       ...value,
@@ -56,6 +62,11 @@ export const classifyLead = step({
     }
   },
 })
+
+/** Two asks of what no tokeniser splits finer than this, with room for the answers: set aside before, settled after. */
+function mostTokens(prompt: { system: string; user: string }): number {
+  return 2 * (Math.ceil((prompt.system.length + prompt.user.length) / 1.5) + 2_000)
+}
 
 const unheard = {
   quality: null,

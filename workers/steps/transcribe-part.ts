@@ -20,20 +20,23 @@ export const transcribePart = step({
     item: Part,
   }),
   output: z.object({ text: z.string(), language: z.string().nullable(), segments: z.array(Segment).nullable() }),
-  async run(context, { locateRecording, planAudio }) {
+  async run(context, { locateRecording, planAudio, item }) {
     const { recording } = locateRecording
     if (recording === null) throw new Error('transcribePart needs a recording')
     const path = await bringRecording(context, recording, planAudio.sha256)
     const { settings } = context.portal
     const language = settings.language ?? context.config.language
-    const heard = await context.vibecode.transcribe({
-      file: () => createReadStream(path),
-      bytes: planAudio.bytes,
-      filename: `recording.${planAudio.format ?? 'mp3'}`,
-      language: language === 'auto' ? undefined : language,
-      model: settings.speechModel ?? context.config.speechModel,
-      deadlineMs: context.config.timings.transcribeDeadlineMs,
-    })
+    const payment = { of: { sha256: planAudio.sha256, item }, seconds: item.endSeconds - item.startSeconds }
+    const heard = await context.spend(payment, () =>
+      context.vibecode.transcribe({
+        file: () => createReadStream(path),
+        bytes: planAudio.bytes,
+        filename: `recording.${planAudio.format ?? 'mp3'}`,
+        language: language === 'auto' ? undefined : language,
+        model: settings.speechModel ?? context.config.speechModel,
+        deadlineMs: context.config.timings.transcribeDeadlineMs,
+      }),
+    )
     return { text: heard.text.trim(), language: heard.language ?? null, segments: heard.segments ?? null }
   },
 })
