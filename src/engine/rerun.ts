@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { againOnDeadlock } from '../db/again-on-deadlock.ts'
 import type { Database, Queryable } from '../db/connect.ts'
 import { UsageError } from '../errors.ts'
 import { placeSteps } from './place.ts'
@@ -33,7 +34,7 @@ export async function rerunFrom<Context>(
     if (placed.ended) await endRun(trx, registry, next, { state: 'done', class: placed.class })
     return { generation }
   }
-  return db.isTransaction ? await work(db) : await (db as Database).transaction().execute(work)
+  return db.isTransaction ? await work(db) : await againOnDeadlock(() => (db as Database).transaction().execute(work))
 }
 
 /**
@@ -64,10 +65,11 @@ export async function hurry(db: Queryable, runId: string, stepName: string): Pro
 
 /** Ends a run on a person's word; what is under way may finish, but creates nothing. */
 export async function cancelRun<Context>(db: Database, registry: Registry<Context>, runId: string): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  const cancel = async (trx: Queryable) => {
     const run = await lockRun(trx, runId)
     await sql`update callsift.steps set state = 'cancelled', finished_at = now()
       where run_id = ${runId} and state in ('ready', 'dispatched', 'parked', 'joining')`.execute(trx)
     await endRun(trx, registry, run, { state: 'cancelled', class: 'cancelled' })
-  })
+  }
+  await againOnDeadlock(() => db.transaction().execute(cancel))
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { againOnDeadlock } from '../db/again-on-deadlock.ts'
 import type { Database, Queryable } from '../db/connect.ts'
 import { createRuns } from '../engine/create-run.ts'
 import type { Registry } from '../engine/registry.ts'
@@ -25,9 +26,10 @@ export async function acceptCalls<Context>(
 ): Promise<Acceptance[]> {
   // Names are claimed in one order by everybody, so that two transactions seldom wait for each other in a ring.
   const order = calls.map((call, index) => ({ call, index })).sort((a, b) => (key(a.call) < key(b.call) ? -1 : 1))
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await db.transaction().execute(async (trx) => {
+  // Calls have two names, so no order of calls is an order of all names, and rings happen.
+  return await againOnDeadlock(
+    () =>
+      db.transaction().execute(async (trx) => {
         const answers: Acceptance[] = new Array(calls.length)
         const fresh = await pickFresh(trx, order)
         const inserted = await insertCalls(
@@ -40,12 +42,9 @@ export async function acceptCalls<Context>(
         await keepDeliveries(trx, calls, answers)
         await noteEvents(trx, calls)
         return answers
-      })
-    } catch (error) {
-      // Calls have two names, so no order of calls is an order of all names. Of a ring Postgres ends one transaction: it goes again.
-      if (!(error instanceof ClaimedMeanwhile || isRing(error)) || tries === maxTries) throw error
-    }
-  }
+      }),
+    (error) => error instanceof ClaimedMeanwhile,
+  )
 }
 
 /** Another transaction claimed a name between our look and our claim; the next look sees whose it is. */
@@ -72,12 +71,6 @@ function namesOf(call: IncomingCall): string[] {
   const names = identitiesOf(call)
   if (names.length > 0) return names
   throw new Error('a call needs a call id, an activity id, an idempotency key or a recording')
-}
-
-const maxTries = 5
-
-function isRing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '40P01'
 }
 
 function key(call: IncomingCall): string {
