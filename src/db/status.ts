@@ -46,7 +46,7 @@ export async function listCauses(db: Queryable): Promise<CauseRow[]> {
       min(s.created_at) as "oldestAt", min(s.due_at) filter (where s.standing = 'waiting') as "nextDueAt"
     from (select steps.*, case when state = 'parked' then 'parked' when blocked_by is not null then 'blocked' else 'waiting' end as standing
       from callsift.steps where class is not null
-        and (state = 'parked' or state = 'ready' and (blocked_by is not null or due_at > clock_timestamp()))) s
+        and (state = 'parked' or state = 'ready' and (blocked_by is not null or due_at > clock_timestamp() or class = 'unknown_step'))) s
     group by s.class, s.standing order by count(*) desc, s.class`.execute(db)
   return rows.rows
 }

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
 import type { Log } from '../log.ts'
 import type { Queues, StepJob } from './queues.ts'
+import { unknownStepText } from './unknown-step.ts'
 
 /** How many steps may be in flight (dispatched or running) at once: twice the slots, so that slots never run dry. */
 export interface DispatchWindows {
@@ -47,10 +48,12 @@ export function createDispatcher(options: {
   db: Database
   queues: Queues
   windows: DispatchWindows
+  /** Steps of other queues belong to another release, whose own dispatcher sends them: here they would only fill the windows. */
+  queueNames: readonly string[]
   tickMs: number
   log: Log
 }): Dispatcher {
-  const { db, queues, log } = options
+  const { log } = options
   let closed = false
   let wanted = false
   let current: Promise<number> | null = null
@@ -60,7 +63,7 @@ export function createDispatcher(options: {
     let moved = 0
     while (wanted && !closed) {
       wanted = false
-      moved += await dispatchOnce(db, queues, options.windows, served)
+      moved += await dispatchOnce(options, served)
     }
     return moved
   }
@@ -140,7 +143,10 @@ export function pick(
   return chosen
 }
 
-async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindows, served: Turns): Promise<number> {
+async function dispatchOnce(
+  { db, queues, windows, queueNames }: Parameters<typeof createDispatcher>[0],
+  served: Turns,
+): Promise<number> {
   const moved = await db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(hashtext('callsift.dispatch'))`.execute(trx)
     const candidates = await sql<Candidate>`
@@ -150,6 +156,7 @@ async function dispatchOnce(db: Database, queues: Queues, windows: DispatchWindo
       cross join lateral (
         select s.id, s.priority from callsift.steps s
         where s.state = 'ready' and s.portal_id = p.id and s.family = f.family and s.due_at <= clock_timestamp()
+          and s.queue = any(${queueNames as string[]}::text[]) and s.class is distinct from ${unknownStepText.class}
           and (s.blocked_by is null or not exists (select 1 from callsift.gates b
             where b.key_id = p.key_id and b.name = s.blocked_by and b.closed_until > clock_timestamp() and not b.trial))
         order by s.priority, s.due_at, s.id limit f.size

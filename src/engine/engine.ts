@@ -1,6 +1,7 @@
 import type { Timings } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import type { Log } from '../log.ts'
+import { repeat } from '../repeat.ts'
 import type { Claim } from './claim.ts'
 import { claimStep } from './claim.ts'
 import type { StepScope } from './define.ts'
@@ -13,6 +14,7 @@ import type { Queues, QueueWorker, StepJob } from './queues.ts'
 import { isRecordAway } from './record-away.ts'
 import type { Registry } from './registry.ts'
 import { createSweep } from './sweep.ts'
+import { setAsideUnknown, takeSetAside } from './unknown-step.ts'
 import { beat, freeStrays, registerWorker, retireWorker } from './workers.ts'
 
 /** One attempt while it runs: what the engine knows of it, and what it learns of it on the way. */
@@ -67,7 +69,14 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
 
 export function createEngine<Context>(options: EngineOptions<Context>): Engine<Context> {
   const { db, queues, registry, timings, log } = options
-  const dispatcher = createDispatcher({ db, queues, windows: options.windows, tickMs: timings.dispatchTickMs, log })
+  const dispatcher = createDispatcher({
+    db,
+    queues,
+    windows: options.windows,
+    queueNames: registry.queues,
+    tickMs: timings.dispatchTickMs,
+    log,
+  })
   const sweep = createSweep({
     everyMs: timings.sweepMs,
     workerTtlMs: timings.workerTtlMs,
@@ -87,6 +96,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
   let heartbeat: NodeJS.Timeout | null = null
   let registering = false
   let served: readonly string[] = []
+  let fetching: { stop(): Promise<void> } | null = null
 
   const storeUntilHeard = async (claim: Claim, outcome: Outcome, requestId: string | null) => {
     let storing = outcome
@@ -110,8 +120,11 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
 
   const handle = async (job: StepJob): Promise<void> => {
     if (workerId === null || stopping) return await giveBack(job)
-    const claim = await claimStep(db, job, workerId)
-    if (claim === null) return
+    const claim = await claimStep(db, job, workerId, registry.known)
+    if (claim === null) {
+      if (!(await setAsideUnknown(db, job, registry.known))) return
+      return log.info({ stepId: job.stepId }, 'a step of another release was left to its workers')
+    }
     const controller = new AbortController()
     let end: () => void = () => undefined
     const step: ActiveStep = { claim, controller, ended: new Promise((resolve) => (end = resolve)) }
@@ -157,6 +170,14 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
       .execute()
   }
 
+  const fetchSetAside = async () => {
+    for (;;) {
+      const job = stopping ? null : await takeSetAside(db, registry.known, served)
+      if (job === null) return
+      await handle(job)
+    }
+  }
+
   const keepAlive = async () => {
     const beaten = workerId
     if (beaten === null) return
@@ -200,6 +221,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
       heartbeat = setInterval(() => {
         keepAlive().catch((error: unknown) => log.warn({ error: String(error) }, 'heartbeat failed'))
       }, timings.heartbeatMs)
+      fetching = repeat('fetching steps that older workers left', timings.sweepMs, log, fetchSetAside)
       for (const queue of served) queueWorkers.push(await queues.work(queue, concurrency(queue), handle))
     },
     workerId: () => workerId,
@@ -209,11 +231,12 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
       // First, or what is put back below would be sent into the queue again by the process that is leaving.
       await sweep.close()
       await dispatcher.close()
+      const fetched = fetching?.stop()
       await Promise.all(queueWorkers.map((worker) => worker.pause().catch(() => undefined)))
       const ended = Promise.all([...active].map((step) => step.ended))
       await atMost(drainMs, ended)
       for (const step of active) step.controller.abort(new Error('the program is stopping'))
-      await atMost(2_000, ended)
+      await atMost(2_000, Promise.all([ended, fetched]))
       if (heartbeat !== null) clearInterval(heartbeat)
       // A step that does not heed its signal must not keep the program from ending; its lease goes with the worker's row.
       if (active.size === 0) await queues.close()

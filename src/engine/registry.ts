@@ -5,6 +5,10 @@ export interface Registry<Context> {
   readonly workflows: readonly Workflow<Context>[]
   workflow(name: string): Workflow<Context>
   step(workflow: string, name: string): { placed: PlacedStep<Context>; position: number }
+  /** Whether this release of the program has such a step; a newer one may have left others in the record. */
+  knows(workflow: string, name: string): boolean
+  /** Every step as `workflow step`. */
+  readonly known: readonly string[]
   /** Every queue a worker may take work from. */
   readonly queues: readonly string[]
 }
@@ -21,9 +25,12 @@ export function createRegistry<Context>(workflows: readonly Workflow<Context>[])
     if (workflow === undefined) throw new Error(`no workflow is named ${name}`)
     return workflow
   }
+  const known = workflows.flatMap((workflow) => workflow.steps.map((placed) => `${workflow.name} ${placed.step.name}`))
   return {
     workflows,
     workflow: find,
+    known,
+    knows: (workflow, name) => known.includes(`${workflow} ${name}`),
     step: (workflowName, name) => {
       const { steps } = find(workflowName)
       const position = steps.findIndex((placed) => placed.step.name === name)

@@ -3,6 +3,7 @@ import type { Queryable } from '../db/connect.ts'
 import type { RunState } from '../db/schema.ts'
 import { type LockedRun, placeSteps } from './place.ts'
 import type { Registry } from './registry.ts'
+import { unknownStepText } from './unknown-step.ts'
 
 /** Locks a run's row; every change of a run's steps that others may join on happens under this lock. */
 export async function lockRun(trx: Queryable, runId: string): Promise<LockedRun & { state: RunState }> {
@@ -73,7 +74,15 @@ export async function joinParent<Context>(trx: Queryable, registry: Registry<Con
   if (step.state !== 'joining' || (await countOpenChildren(trx, stepId)) > 0) return
   await sql`update callsift.steps set state = 'done', finished_at = now() where id = ${stepId}`.execute(trx)
   if (step.generation < parent.generation) return
+  // A parent of a newer release is joined by a worker that knows it: it reads its last page again, which creates nothing twice.
+  if (!registry.knows(parent.workflow, step.name)) return await leaveToOthers(trx, stepId)
   await advanceRun(trx, registry, parent, registry.step(parent.workflow, step.name).position)
+}
+
+async function leaveToOthers(trx: Queryable, stepId: string): Promise<void> {
+  await sql`update callsift.steps set state = 'ready', due_at = clock_timestamp(), finished_at = null, worker_id = null,
+      class = ${unknownStepText.class}, message = ${unknownStepText.message}, hint = ${unknownStepText.hint}
+    where id = ${stepId}`.execute(trx)
 }
 
 export async function countOpenChildren(trx: Queryable, stepId: string): Promise<number> {

@@ -45,7 +45,14 @@ describe.skipIf(bench === undefined || redisUrl === undefined)('dispatch, on Pos
     return opened
   }
   function newDispatcher(over: Database, into: Queues): Dispatcher {
-    const dispatcher = createDispatcher({ db: over, queues: into, windows, tickMs: 3_600_000, log: silentLog })
+    const dispatcher = createDispatcher({
+      db: over,
+      queues: into,
+      windows,
+      queueNames: registry.queues,
+      tickMs: 3_600_000,
+      log: silentLog,
+    })
     later(() => dispatcher.close())
     return dispatcher
   }

@@ -3,6 +3,7 @@ import type { Connection } from '../../src/db/connect.ts'
 import type { PglitePool } from '../../src/db/pglite-pool.ts'
 import { createEngine, type Engine } from '../../src/engine/engine.ts'
 import { createQueues, type Queues } from '../../src/engine/queues.ts'
+import type { Registry } from '../../src/engine/registry.ts'
 import { silentLog, timingsOf } from './engine-bench.ts'
 import { type Act, type TestContext, testRegistry } from './engine-workflows.ts'
 
@@ -27,6 +28,8 @@ export async function startEngine(options: {
   act: Act
   timings?: Partial<Timings>
   concurrency?: number
+  /** A release with other workflows than the test's own. */
+  registry?: Registry<TestContext>
   /** Only dispatches and sweeps. */
   idle?: boolean
 }): Promise<EngineProcess> {
@@ -41,7 +44,7 @@ export async function startEngine(options: {
   const engine = createEngine<TestContext>({
     db: connection.db,
     queues,
-    registry: testRegistry(),
+    registry: options.registry ?? testRegistry(),
     timings,
     windows: { crm: 8, portal: 8, ai: 8, none: 8 },
     log: silentLog,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Claim } from '../../src/engine/claim.ts'
-import { defineStep, defineWorkflow, type StepFamily, type StepScope } from '../../src/engine/define.ts'
+import { defineStep, defineWorkflow, type StepFamily, type StepScope, type Workflow } from '../../src/engine/define.ts'
 import { executeStep } from '../../src/engine/execute.ts'
 import { type FinishDeps, type FinishResult, finishStep } from '../../src/engine/finish.ts'
 import { createRegistry, type Registry } from '../../src/engine/registry.ts'
@@ -43,7 +43,7 @@ const narrow = (name: string, sees: string[], family: StepFamily = 'crm') =>
   })
 
 /** Tiny workflows that know no domain: a chain, a fan, a paging batch with its item, and lone steps behind each kind of gate. */
-export function testRegistry(): Registry<TestContext> {
+export function testRegistry(more: readonly Workflow<TestContext>[] = []): Registry<TestContext> {
   const items = ({ run }: { run: z.output<typeof Input> }) => Array.from({ length: run.parts }, (_, n) => n)
   return createRegistry<TestContext>([
     define('chain')
@@ -63,7 +63,19 @@ export function testRegistry(): Registry<TestContext> {
     define('guarded')
       .step(narrow('early', []), { endsWhen: (output) => output?.ended ?? null })
       .step(step('late')),
+    ...more,
   ])
+}
+
+/** What a newer release may bring: a workflow of its own on a queue that stands already, and one on a new queue. */
+export function newerWorkflows(): Workflow<TestContext>[] {
+  return [
+    define('newer').step({ ...step('reconsider'), queue: 'solo' }),
+    define('newest').step(step('foresee')),
+    define('newer batch')
+      .step({ ...step('listNewer'), queue: 'solo' })
+      .step({ ...step('reportNewer'), queue: 'solo' }),
+  ]
 }
 
 /** One attempt as a worker does it: run, then store. */
