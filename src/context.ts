@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { type Alerts, createAlerts } from '../workers/alerts/alerts.ts'
+import { type BackfillPage, backfillPage } from '../workers/backfill.ts'
 import type { CallContext } from '../workers/call-context.ts'
 import { saveEnvPortal } from '../workers/env-portal.ts'
 import { registry } from '../workers/index.ts'
@@ -45,6 +47,9 @@ export interface App {
   clientFor(portal: Portal): Vibecode
   /** One round of reconcile over the portals that are due (`force`: due or not). */
   reconcile(options?: { force?: boolean; portalId?: string }): Promise<ReconcileReport>
+  readonly alerts: Alerts
+  /** One page of a portal's past calls: counted, or with `take` taken in. */
+  backfill(portal: Portal, wanted: Parameters<typeof backfillPage>[2]): Promise<BackfillPage>
   /** Dispatching, sweeping, probing and reconciling begin; workers are `engine.work`'s. */
   start(): Promise<void>
   close(options?: { drainMs?: number }): Promise<void>
@@ -112,6 +117,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     upstreams.bind(portal, { claim: null, workerId: engine.workerId() ?? 'outside' }).vibecode
   const reconcile: App['reconcile'] = (options = {}) =>
     reconcilePortals({ db, config, log, clientFor, accept: intake.accept }, options)
+  const alerts = createAlerts({ db, config, log, clientFor })
   const services: { stop(): Promise<void> }[] = []
   return {
     config,
@@ -127,6 +133,8 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     intake,
     clientFor,
     reconcile,
+    alerts,
+    backfill: (portal, wanted) => backfillPage({ db, config, clientFor, accept: intake.accept }, portal, wanted),
     start: async () => {
       const { redisUrl } = config.secrets
       if (redisUrl !== undefined) await requireSafeRedis(redisUrl, { dev: config.dev, log })
@@ -139,6 +147,9 @@ export async function openApp(config: Config, log: Log): Promise<App> {
         }),
         repeat('reconcile', Math.min(reconcileMs / 4, 30_000), log, async () => {
           await reconcile()
+        }),
+        repeat('alerts', config.timings.alertEveryMs, log, async () => {
+          await alerts.round()
         }),
       )
       if (connection.kind === 'pglite') services.push(repeat('vacuum', 60_000, log, createVacuum(connection)))

@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { addAlert } from './alert.ts'
+import { addBackfill } from './backfill.ts'
 import { addCall } from './call.ts'
 import { addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
@@ -30,6 +32,8 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addGate,
   addDeliveries,
   addReconcile,
+  addBackfill,
+  addAlert,
   addMigrate,
   addExport,
   addImport,

@@ -1,3 +1,5 @@
+import { alertList, alertTest } from './alerts.ts'
+import { backfillCount, backfillTake } from './backfill.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from './call-again.ts'
 import { callList } from './call-list.ts'
 import { callShow } from './call-show.ts'
@@ -36,6 +38,10 @@ export const operations: readonly Operation[] = [
   gateOpen,
   deliveriesList,
   reconcileRun,
+  alertList,
+  alertTest,
+  backfillCount,
+  backfillTake,
 ]
 
 export function findOperation(name: string): Operation | undefined {

@@ -22,6 +22,8 @@ export interface CallPage {
   /** Offset of the next page; null on the last one. With `since`, prefer `afterId` = the last row's id. */
   readonly nextOffset: number | null
   readonly total: number | null
+  /** Of the last row as it came, also where that row was not asked for. */
+  readonly lastId: number | null
 }
 
 export interface TelephonyResource {
@@ -50,6 +52,7 @@ export function createTelephony(requester: Requester, durations: ClientDurations
         hasMore,
         nextOffset: hasMore ? read : null,
         total: page.total,
+        lastId: page.data.at(-1)?.id ?? null,
       }
     },
   }
