@@ -71,7 +71,7 @@ export async function backfillPage(
   if (page.hasMore && (lastId === null || lastId <= (afterId ?? 0))) {
     throw new Permanent('pages_do_not_advance', {
       message: `The call statistic of portal ${portal.id} does not go on after row ${afterId ?? 0}.`,
-      hint: 'The portal ignores the filter by id: ask VibeCode, and take the calls in one by one (callsift call submit) meanwhile.',
+      hint: 'The portal ignores the filter by id: ask VibeCode, and take single calls in by their id meanwhile (callsift call).',
     })
   }
   return {

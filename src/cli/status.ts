@@ -6,6 +6,15 @@ import { readSettings, withExamples } from './options.ts'
 import { printTable, showDuration, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
+const SpentShape = z.looseObject({
+  minutes: z.number(),
+  minutesSetAside: z.number(),
+  capMinutes: z.number().nullable(),
+  cost: z.number(),
+  costSetAside: z.number(),
+  capCost: z.number().nullable(),
+})
+
 const Status = z.looseObject({
   ok: z.boolean(),
   alarms: z.array(z.string()),
@@ -40,6 +49,7 @@ const Status = z.looseObject({
   ),
   oldest: z.looseObject({ callId: z.string(), ageMs: z.number() }).nullable(),
   entriesToday: z.number(),
+  spent: z.array(z.looseObject({ portalId: z.string(), currency: z.string(), day: SpentShape, month: SpentShape })),
 })
 type Status = z.output<typeof Status>
 
@@ -91,7 +101,25 @@ function printStatus(terminal: Terminal, status: Status): void {
       `Portal   ${portal.id} (${portal.name}): ${observed ? 'OBSERVE mode, nothing is written' : 'writes'}; last event ${showTime(portal.lastEventAt)}`,
     )
   }
+  for (const { portalId, currency, day, month } of status.spent) {
+    if (
+      month.minutes + month.minutesSetAside + month.cost === 0 &&
+      month.capMinutes === null &&
+      day.capMinutes === null
+    )
+      continue
+    terminal.line(`Spent    ${portalId}: today ${showSpent(day, currency)}; this month ${showSpent(month, currency)}`)
+  }
   printCauses(terminal, status)
+}
+
+function showSpent(spent: z.output<typeof SpentShape>, currency: string): string {
+  const of = (cap: number | null) => (cap === null ? '' : ` of ${cap}`)
+  const minutes = `${(spent.minutes + spent.minutesSetAside).toFixed(1)}${of(spent.capMinutes)} min`
+  const cost = spent.cost + spent.costSetAside
+  return cost === 0 && spent.capCost === null
+    ? minutes
+    : `${minutes}, ${cost.toFixed(2)}${of(spent.capCost)} ${currency}`
 }
 
 function printCauses(terminal: Terminal, status: Status): void {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { withOperations } from './operations.ts'
 import { readSettings, wholeNumber, withExamples } from './options.ts'
@@ -42,6 +42,8 @@ const Deliveries = z.object({
       outcome: z.string(),
       reason: z.string().nullable(),
       callId: z.string().nullable(),
+      sentence: z.string().nullable(),
+      mend: z.string().nullable(),
     }),
   ),
   nextCursor: z.string().nullable(),
@@ -63,7 +65,14 @@ export function addDeliveries(program: Command, terminal: Terminal): void {
       'Lists events, robots and API calls as they came in, also those that were ignored or refused, with the reason.',
     )
     .option('--portal <id>', 'of this portal')
-    .option('--outcome <word>', 'accepted, duplicate, ignored or refused')
+    .addOption(
+      new Option('--outcome <word>', 'accepted, duplicate, ignored or refused').choices([
+        'accepted',
+        'duplicate',
+        'ignored',
+        'refused',
+      ]),
+    )
     .option('--limit <number>', 'so many', wholeNumber(1, 200), 50)
     .option('--cursor <id>', 'go on after the last page')
     .option('--json', 'answer as JSON')
@@ -84,6 +93,14 @@ export function addDeliveries(program: Command, terminal: Terminal): void {
       one.reason ?? (one.callId === null ? '' : `call ${one.callId}`),
     ])
     printTable(terminal, ['ID', 'RECEIVED', 'PORTAL', 'WHAT', 'OUTCOME', 'WHY, OR ITS CALL'], rows)
+    // Each reason's mend once, however many deliveries met it.
+    const reasons = new Map(answer.deliveries.map((one) => [one.reason, one]))
+    for (const [reason, { sentence, mend }] of reasons) {
+      if (reason === null || sentence === null) continue
+      terminal.line()
+      terminal.line(`${terminal.paint('yellow', reason)}: ${sentence}`)
+      if (mend !== null) terminal.line(`  ${mend}`)
+    }
     if (answer.nextCursor !== null) terminal.note(`More: --cursor ${answer.nextCursor}`)
   })
 }

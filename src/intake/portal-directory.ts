@@ -4,11 +4,20 @@ import { listPortals, type Portal } from '../db/portals.ts'
 
 /** Tells whose delivery it is, by the token it carries, in the same time whether it is known or not. */
 export interface PortalDirectory {
-  /** The portal with this application token and member id, both. `sandbox`: the member id is a sandbox portal's. */
-  verify(token: string | undefined, memberId: string | undefined): Promise<{ portal: Portal | null; sandbox: boolean }>
+  /**
+   * The portal with this application token and member id, both. `sandbox`: the member id is a sandbox portal's; `memberOf`: whose member
+   * id it is, for our own list of deliveries (the sender is told nothing of it).
+   */
+  verify(token: string | undefined, memberId: string | undefined): Promise<Verified>
   verifyRobot(secret: string): Promise<Portal | null>
   /** A portal was changed in this process: what is known of them is read anew. */
   forget(): void
+}
+
+export interface Verified {
+  readonly portal: Portal | null
+  readonly sandbox: boolean
+  readonly memberOf: string | null
 }
 
 interface Entry {
@@ -54,7 +63,8 @@ export function createPortalDirectory(db: Queryable, now: () => number = () => p
     return true
   }
 
-  const look = (token: Buffer, member: Buffer): { portal: Portal | null; sandbox: boolean } => {
+  const look = (token: Buffer, member: Buffer): Verified => {
+    let memberOf: string | null = null
     let portal: Portal | null = null
     let sandbox = false
     // Every token of every portal is compared, whatever was found before: the time tells nothing.
@@ -64,8 +74,9 @@ export function createPortalDirectory(db: Queryable, now: () => number = () => p
       for (const each of entry.tokens) isToken = timingSafeEqual(each, token) || isToken
       if (isMember && isToken) portal = entry.portal
       if (isMember && entry.portal.sandbox) sandbox = true
+      if (isMember) memberOf = entry.portal.id
     }
-    return { portal, sandbox }
+    return { portal, sandbox, memberOf }
   }
 
   const lookRobot = (secret: Buffer): Portal | null => {

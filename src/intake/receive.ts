@@ -45,7 +45,13 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
   let strangers = 0
   const notedAt = new Map<string, number>()
 
-  const keepStranger = async (source: string, event: string | null, address: string): Promise<void> => {
+  const keepStranger = async (
+    source: string,
+    event: string | null,
+    address: string,
+    portalId: string | null,
+    reason: 'wrong_token' | 'unknown_member' | 'wrong_robot_secret',
+  ): Promise<void> => {
     const current = Math.floor(now() / 60_000)
     if (current !== minute) {
       minute = current
@@ -60,11 +66,11 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
     }
     // The sender is refused whether or not this can be kept.
     await keepRefused(db, {
-      portalId: null,
+      portalId,
       source,
       event,
       outcome: 'refused',
-      reason: 'unknown_sender',
+      reason,
       masked,
     }).catch(() => undefined)
   }
@@ -94,10 +100,14 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
   return {
     event: async (form, address) => {
       const auth = branch(form, 'auth')
-      const { portal, sandbox } = await directory.verify(leaf(auth, 'application_token'), leaf(auth, 'member_id'))
+      const { portal, sandbox, memberOf } = await directory.verify(
+        leaf(auth, 'application_token'),
+        leaf(auth, 'member_id'),
+      )
       if (config.mode !== 'live' && !sandbox) return { outcome: 'sandbox' }
       if (portal === null) {
-        await keepStranger('event', storable(leaf(form, 'event')), address)
+        const reason = memberOf === null ? 'unknown_member' : 'wrong_token'
+        await keepStranger('event', storable(leaf(form, 'event')), address, memberOf, reason)
         return { outcome: 'unknown_sender' }
       }
       const read = readEvent(form)
@@ -143,7 +153,7 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
       const portal = await directory.verifyRobot(secret)
       if (config.mode !== 'live' && portal !== null && !portal.sandbox) return { outcome: 'sandbox' }
       if (portal === null) {
-        await keepStranger('robot', null, address)
+        await keepStranger('robot', null, address, null, 'wrong_robot_secret')
         return { outcome: 'unknown_sender' }
       }
       const read = readRobot(form)

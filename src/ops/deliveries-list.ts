@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listDeliveries } from '../db/deliveries.ts'
+import { describeReason } from './delivery-text.ts'
 import { defineOperation, Paging } from './operation.ts'
 
 export const deliveriesList = defineOperation({
@@ -18,6 +19,7 @@ export const deliveriesList = defineOperation({
       limit: input.limit + 1,
     })
     const page = rows.slice(0, input.limit)
-    return { deliveries: page, nextCursor: rows.length > page.length ? (page.at(-1)?.id ?? null) : null }
+    const told = page.map((row) => ({ ...row, ...describeReason(row.reason, row.portalId) }))
+    return { deliveries: told, nextCursor: rows.length > page.length ? (page.at(-1)?.id ?? null) : null }
   },
 })

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { App } from '../../context.ts'
 import { callList } from '../../ops/call-list.ts'
 import { callShow } from '../../ops/call-show.ts'
+import { deliveriesList } from '../../ops/deliveries-list.ts'
 import { findOperation, operations } from '../../ops/index.ts'
 import { type Caller, runOperation } from '../../ops/operation.ts'
 import type { Auth } from '../auth.ts'
@@ -29,6 +30,10 @@ export async function apiRoutes(
   scope.get<{ Params: { id: string } }>(
     '/api/v1/calls/:id',
     async (request) => await runOperation(app, callShow, { call: request.params.id }, callerOf(request)),
+  )
+  scope.get(
+    '/api/v1/deliveries',
+    async (request) => await runOperation(app, deliveriesList, request.query, callerOf(request)),
   )
   scope.get('/api/v1/ops', async () => ({
     operations: operations.map(({ name, summary, changes }) => ({ name, summary, changes })),
