@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from './errors.ts'
 
@@ -79,4 +79,28 @@ export function keyIdOf(apiKey: string): string {
 /** How tokens (webhook, API, robot) are stored and compared. They are long and random, so one round of SHA-256 does. */
 export function digestToken(token: string): string {
   return createHash('sha256').update(token).digest('hex')
+}
+
+/** The secret key in force, or null where there is none yet; makes nothing. */
+export async function findSecretKey(given: string | undefined, dataDir: string): Promise<string | null> {
+  if (given !== undefined) return given
+  try {
+    const secret = (await readFile(join(dataDir, 'secret.key'), 'utf8')).trim()
+    return secret === '' ? null : secret
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Puts a secret key into the data folder; one that stood there is kept beside it. Returns where, or null. */
+export async function keepSecretKey(secret: string, dataDir: string, now: Date): Promise<string | null> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const path = join(dataDir, 'secret.key')
+  const standing = await findSecretKey(undefined, dataDir)
+  if (standing === secret) return null
+  const aside = standing === null ? null : `${path}.before-${now.toISOString().replaceAll(/[-:.]/g, '')}`
+  if (aside !== null) await rename(path, aside)
+  await writeFile(path, secret, { mode: 0o600, flush: true })
+  return aside
 }

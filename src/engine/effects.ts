@@ -29,6 +29,8 @@ interface EffectRow {
   sent_at: Date | null
   age_ms: number | null
   target: unknown
+  /** Set on a record that was brought back from a backup: what was written from then on may be missing here. */
+  unsure_since: Date | null
 }
 
 /** The bytes must have left this soon after the intent was stamped, so that the read-back's patience holds. */
@@ -56,6 +58,10 @@ export async function writeOnce(
     const leftMs = limits.doubtWaitMs - (effect.age_ms ?? 0)
     if (leftMs > 0) throw stillInDoubt(leftMs, write)
   }
+  if (effect.state === 'intent' && effect.unsure_since !== null) {
+    const found = await lookBack(write, effect.unsure_since, write.target)
+    if (found !== null) return await settle(db, write.key, found, 'found')
+  }
   const sentAt = await stampSent(db, claim, write, effect.sent_at)
   try {
     return await settle(db, write.key, await write.send(performance.now() + leaveWithinMs), 'written')
@@ -73,8 +79,10 @@ export async function writeOnce(
 
 async function readEffect(db: Database, key: string): Promise<EffectRow> {
   const rows = await sql<EffectRow>`select state, external_id, sent_at, target,
-      extract(epoch from clock_timestamp() - sent_at)::float8 * 1000 as age_ms
-    from callsift.effects where key = ${key}`.execute(db)
+      extract(epoch from clock_timestamp() - sent_at)::float8 * 1000 as age_ms,
+      (select (m.value::json->>'from')::timestamptz from callsift.meta m, callsift.runs r
+        where m.key = 'restored' and r.id = e.run_id and r.created_at < (m.value::json->>'until')::timestamptz) as unsure_since
+    from callsift.effects e where key = ${key}`.execute(db)
   const row = rows.rows[0]
   if (row === undefined) throw new Error(`the intent ${key} vanished`)
   return row
