@@ -24,6 +24,7 @@ export interface AlertDeps {
 
 /** Longer than any sending takes. */
 const leaseMs = 120_000
+const maxBatches = 20
 
 /** One message for a cause and one for its end; both are rows, so they survive restarts and are tried until they arrive. */
 export function createAlerts(deps: AlertDeps): Alerts {
@@ -61,12 +62,14 @@ export function createAlerts(deps: AlertDeps): Alerts {
       if (decided !== null) await pruneSpend(db)
       const channels = channelsOf(config, portals, [])
       let told = 0
-      for (;;) {
-        const messages = channels.length === 0 ? [] : await takeAlertMessages(db, channels, leaseMs)
-        if (messages.length === 0) return { opened: 0, recovered: 0, ...decided, told }
+      // The rest is the next round's: a channel that is down must not keep this one going.
+      for (let batch = 0; batch < maxBatches && channels.length > 0; batch += 1) {
+        const messages = await takeAlertMessages(db, channels, leaseMs)
+        if (messages.length === 0) break
         const arrived = await Promise.all(messages.map((message) => tell(portals, message)))
         told += arrived.filter(Boolean).length
       }
+      return { opened: 0, recovered: 0, ...decided, told }
     },
 
     test: async (portalId) => {
