@@ -249,6 +249,19 @@ describe('uploads', () => {
     expect([await http.count('calls'), await http.count('uploads'), await http.count('upload_chunks')]).toEqual(before)
   })
 
+  test('thirty bad uploads at once are thirty times 400, and the program stays up', async () => {
+    const before = await http.count('uploads')
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () => {
+        const form = recording(randomBytes(10))
+        form.append('second', new Blob(['x']), 'b.mp3')
+        return api('POST', '/calls', form)
+      }),
+    )
+    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([400]))
+    expect(await http.count('uploads')).toBe(before)
+  })
+
   test('a file over the limit is 413 by its length, before it was sent', async () => {
     const socket = connect(http.server.port, '127.0.0.1')
     socket.write(

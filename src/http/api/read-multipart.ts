@@ -36,6 +36,8 @@ export async function readMultipart(
     })
     busboy.on('file', (_name, stream, _filename, _encoding, mimeType) => {
       storing.stream = stream
+      // Given up while nobody reads it (before the first piece, after the last), its error would end the program.
+      stream.on('error', () => undefined)
       storing.file = storeUpload(
         app.db,
         { portalId: '', contentType: mimeType.slice(0, 100) },
