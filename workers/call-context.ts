@@ -21,6 +21,11 @@ export interface CallContext extends Attempt {
   tempDir(): Promise<string>
   /** Holds the portal's slot for bytes while `work` runs. */
   withBytesSlot<Value>(work: () => Promise<Value>): Promise<Value>
+  /**
+   * To be called before hard work that asks nothing of the upstream: from here on a crash of the worker counts against the step.
+   * Throws `Later` when the step is another worker's by now.
+   */
+  beginWork(): Promise<void>
   /** Begins a new generation from the step: what this attempt stands on has changed. Never returns. */
   restartFrom(stepName: string, why: string): Promise<never>
   writeOnce(write: Write): Promise<Written>

@@ -5,6 +5,7 @@ import { findPortal } from '../src/db/portals.ts'
 import { writeOnce } from '../src/engine/effects.ts'
 import type { Attempt } from '../src/engine/engine.ts'
 import type { Gates } from '../src/engine/gates.ts'
+import { holdsLease } from '../src/engine/lease.ts'
 import type { Registry } from '../src/engine/registry.ts'
 import { rerunFrom } from '../src/engine/rerun.ts'
 import { Later, Permanent } from '../src/errors.ts'
@@ -22,6 +23,7 @@ export function createWithContext(deps: {
   upstreams: Upstreams
   recordings: RecordingCache
   tempRoot: string
+  onEntry: (how: string) => void
   gates: Gates
   kick: () => void
 }) {
@@ -53,6 +55,11 @@ export function createWithContext(deps: {
         recordings,
         tempDir: async () => folder,
         withBytesSlot: guard.withBytesSlot,
+        beginWork: async () => {
+          const { workerTtlMs, permitMs } = config.timings
+          if (await holdsLease(db, attempt.claim, { workerTtlMs, marginMs: permitMs })) return
+          throw new Later(1_000, 'lease_lost', { message: 'Another worker has taken this step over.' })
+        },
         restartFrom: async (stepName, why) => {
           const { generation } = await rerunFrom(db, deps.registry, attempt.runId, stepName)
           log.info({ generation, from: stepName, why }, 'began a new generation')
@@ -68,7 +75,9 @@ export function createWithContext(deps: {
               guard.limit(null)
             }
           }
-          return await writeOnce(db, attempt.claim, { ...write, send }, config.timings)
+          const written = await writeOnce(db, attempt.claim, { ...write, send }, config.timings)
+          deps.onEntry(written.how)
+          return written
         },
       }),
     )

@@ -33,6 +33,7 @@ export const planAudio = step({
     const { recording } = locateRecording
     if (recording === null) throw new Error('planAudio needs a recording')
     const { path, bytes, sha256 } = await fetchRecording(context, recording)
+    await context.beginWork()
     const measured = await measure(path, context.signal)
     if (typeof measured === 'string') return { ...nothing, ended: measured, sha256, bytes }
     await context.recordings.put(sha256, path, context.runId)
