@@ -36,6 +36,8 @@ const Timings = z
     /** A permit to send lapses this long after its last check: a frozen process must ask again. */
     permitMs: z.number().default(seconds(1)),
     slotWaitMs: z.number().default(seconds(2)),
+    /** Steps that are due for longer than this while a worker has nothing to do mean that the queue is stuck. */
+    stuckMs: z.number().default(seconds(30)),
     /** How often it is looked whether somebody must be told. */
     alertEveryMs: z.number().default(seconds(30)),
     /** A cause counts as gone when it was not seen for so long: one that comes and goes is told of once. */

@@ -24,6 +24,7 @@ import { createSlots } from './engine/slots.ts'
 import { acceptCalls } from './intake/accept-calls.ts'
 import { type Batcher, createBatcher } from './intake/batcher.ts'
 import type { Log } from './log.ts'
+import { createMeters, type Meters } from './meters.ts'
 import { repeat } from './repeat.ts'
 import { createSealer, readSecretKey, type Sealer } from './seal.ts'
 import { programVersion } from './version.ts'
@@ -41,6 +42,8 @@ export interface App {
   readonly registry: Registry<CallContext>
   readonly engine: Engine<CallContext>
   readonly gates: Gates
+  /** What this process counts of its own work, for `/metrics`. */
+  readonly meters: Meters
   /** Takes calls in, many to a transaction. */
   readonly intake: Batcher
   /** A client outside any step (doctor, reconcile, `portal check`); it passes the same gates and slots. */
@@ -73,6 +76,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const queues = await openQueues(config, connection, log)
   const sealer = createSealer(await readSecretKey(config.secrets.secretKey, config.dataDir))
   const gates = createGates(connection.looseDb, { perMinute: config.ratePerMinute, perSecond: config.ratePerSecond })
+  const meters = createMeters()
   const slots = createSlots(connection.looseDb, wait)
   const tempRoot = join(config.dataDir, 'temp')
   await removeLeftovers(tempRoot)
@@ -86,6 +90,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     log,
     random: Math.random,
     onClosed: (forMs) => engine.kickIn(forMs),
+    onRequest: meters.upstream,
   })
   const engine: Engine<CallContext> = createEngine<CallContext>({
     db,
@@ -96,6 +101,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     log,
     version: programVersion,
     random: Math.random,
+    onAttempt: meters.attempt,
     withContext: createWithContext({
       config,
       db,
@@ -106,6 +112,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       tempRoot,
       gates,
       kick: () => engine.kick(),
+      onEntry: meters.entry,
     }),
   })
   const intake = createBatcher(async (calls) => {
@@ -130,6 +137,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     registry,
     engine,
     gates,
+    meters,
     intake,
     clientFor,
     reconcile,
@@ -156,9 +164,11 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     },
     close: async ({ drainMs = config.drainMs } = {}) => {
       await intake.drain()
-      await Promise.all(services.map((service) => service.stop()))
+      const stopped = Promise.all(services.map((service) => service.stop()))
       await engine.close(drainMs)
+      // Cuts what is still asked outside of steps (a round of reconcile), so that its round ends now and not when the portal answers.
       await upstreams.close()
+      await stopped
       await connection.close()
     },
   }

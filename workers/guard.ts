@@ -24,6 +24,8 @@ export interface GuardDeps {
   readonly random: () => number
   onClosed(forMs: number): void
   noteRequest(requestId: string): void
+  /** A request ended; `ms` from the permit to the last byte. */
+  onRequest?: ((facts: { family: string; status: number | undefined; ms: number }) => void) | undefined
 }
 
 export interface StepGuard extends RequestGuard {
@@ -100,12 +102,15 @@ export function createGuard(deps: GuardDeps): StepGuard {
       try {
         const trial = await reserve(names, signal)
         const checkedAt = await check(names.filter((name) => name !== trial))
+        const enteredAt = performance.now()
         const validUntil = Math.min(checkedAt + timings.permitMs, deadline ?? Number.POSITIVE_INFINITY)
         return {
           assertFresh: () => {
             if (performance.now() > validUntil) throw new StalePermit('the permit to send lapsed before the bytes left')
           },
           leave: async (report) => {
+            if (report.status !== undefined || report.failure !== undefined)
+              deps.onRequest?.({ family: plan.family, status: report.status, ms: performance.now() - enteredAt })
             await slot?.release()
             await settle(deps, plan, report, trial)
           },

@@ -12,7 +12,7 @@ import type { ClientDurations } from '../src/vibecode/durations.ts'
 import { defaultDurations } from '../src/vibecode/durations.ts'
 import type { RequestGuard } from '../src/vibecode/guard.ts'
 import { createUpstreamTraits, type UpstreamTraits } from '../src/vibecode/traits.ts'
-import { createGuard, type StepGuard } from './guard.ts'
+import { createGuard, type GuardDeps, type StepGuard } from './guard.ts'
 
 export interface Upstreams {
   /** A client and the guard it stands behind, for one attempt, or (claim null) for work outside any step. */
@@ -40,6 +40,7 @@ export function createUpstreams(deps: {
   log: Log
   random: () => number
   onClosed: (forMs: number) => void
+  onRequest: GuardDeps['onRequest']
 }): Upstreams {
   const { config } = deps
   const { timings } = config
@@ -93,6 +94,7 @@ export function createUpstreams(deps: {
         workerId,
         random: deps.random,
         onClosed: deps.onClosed,
+        onRequest: deps.onRequest,
         noteRequest: noteRequest ?? (() => undefined),
       })
       return { vibecode: clientOf(portal).with(signal === undefined ? { guard } : { guard, signal }), guard }

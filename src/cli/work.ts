@@ -9,6 +9,8 @@ import type { Terminal } from './terminal.ts'
 interface WorkOptions {
   readonly queues?: string[]
   readonly concurrency?: number
+  readonly port?: number
+  readonly host: string
 }
 
 export function addWork(program: Command, terminal: Terminal): void {
@@ -24,9 +26,16 @@ export function addWork(program: Command, terminal: Terminal): void {
       commaList,
     )
     .option('--concurrency <number>', 'steps of a queue at once (CALLSIFT_CONCURRENCY)', wholeNumber(1, 256))
+    .option(
+      '--port <number>',
+      'answer /livez, /readyz and /metrics there (not at all without it)',
+      wholeNumber(0, 65_535),
+    )
+    .option('--host <address>', 'address for --port', '127.0.0.1')
   withExamples(command, [
     'DATABASE_URL=postgres://… REDIS_URL=redis://… callsift work',
     'callsift work --queues transcribe,classify --concurrency 16',
+    'callsift work --host 0.0.0.0 --port 9464             # probes and metrics of this worker',
   ])
   command.action(async (options: WorkOptions) => {
     const { config, log } = readSettings(command, false)
@@ -57,10 +66,19 @@ export function addWork(program: Command, terminal: Terminal): void {
     })
     if (config.mode !== 'live') terminal.line(`${terminal.paint('yellow', 'SANDBOX')}: nothing here is real.`)
     terminal.line(`Working on ${(options.queues ?? registry.queues).join(', ')} by ${app.queues.kind}. Ctrl-C ends it.`)
+    const health =
+      options.port === undefined
+        ? null
+        : await (await import('../http/worker-server.ts')).createWorkerServer(app, {
+            host: options.host,
+            port: options.port,
+          })
+    if (health !== null) terminal.line(`Its health: ${health.url}/readyz   Its figures: ${health.url}/metrics`)
     const signal = await stopping.asked
     terminal.note(
       `${signal}: taking no more work, finishing what runs (up to ${Math.round(config.drainMs / 1000)} s; again to end at once)`,
     )
     await app.close({ drainMs: config.drainMs })
+    await health?.close()
   })
 }

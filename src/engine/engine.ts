@@ -33,6 +33,14 @@ export interface EngineOptions<Context> {
   readonly log: Log
   readonly version: string
   readonly random: () => number
+  /** An attempt ended and its end is stored (or was not taken); all in ms. */
+  readonly onAttempt?: (facts: {
+    step: string
+    outcome: string
+    waitedMs: number
+    ranMs: number
+    storedMs: number
+  }) => void
   /** The only way in which a step touches the world; made for one attempt and taken down after it. */
   withContext<Value>(attempt: Attempt, use: (context: Context) => Promise<Value>): Promise<Value>
 }
@@ -134,6 +142,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     const release = await exclusion.enter(claim.alone)
     let requestId: string | null = null
     try {
+      const startedAt = performance.now()
       const outcome = await executeStep({
         db,
         registry,
@@ -143,7 +152,15 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
         noteRequest: (id) => (requestId = id),
         stopping: () => stopping,
       })
+      const ranAt = performance.now()
       const result = await storeUntilHeard(claim, outcome, requestId)
+      options.onAttempt?.({
+        step: claim.stepName,
+        outcome: result === 'fenced' ? 'fenced' : outcome.kind,
+        waitedMs: claim.waitedMs,
+        ranMs: ranAt - startedAt,
+        storedMs: performance.now() - ranAt,
+      })
       const facts = { runId: claim.runId, step: claim.stepName, stepId: claim.stepId, outcome: outcome.kind, result }
       if ('failure' in outcome) {
         log[outcome.kind === 'bug' ? 'error' : 'info'](

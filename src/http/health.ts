@@ -1,9 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import type { App } from '../context.ts'
+import { isQueueStuck } from '../db/metrics.ts'
 import { askRecord, listWorkers } from '../db/status.ts'
+import { watchLoop } from './loop-watch.ts'
 import { within } from './read-body.ts'
 
-const patienceMs = 1_500
+/** A record or queue that takes longer over one small question is not ready. */
+const patienceMs = 1_000
 
 async function answers(work: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -14,20 +17,31 @@ async function answers(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** `/livez`: the process turns. `/readyz`: the record and the queue answer, and a worker is alive. */
+/**
+ * `/livez`: the process turns in time. `/readyz`: the record and the queue answer within a second, a worker is alive, and steps that
+ * are due are being taken.
+ */
 export async function healthRoutes(scope: FastifyInstance, options: { app: App }): Promise<void> {
   const { app } = options
-  scope.get('/livez', async () => ({ alive: true }))
+  const { workerTtlMs, stuckMs } = app.config.timings
+  const loop = watchLoop()
+  scope.addHook('onClose', async () => loop.stop())
+  scope.get('/livez', async (_request, reply) => {
+    const alive = !loop.stalled()
+    return reply.code(alive ? 200 : 503).send({ alive })
+  })
   scope.get('/readyz', async (_request, reply) => {
-    let alive = 0
+    let workers = 0
+    let stuck = false
     const [record, queue] = await Promise.all([
       answers(async () => {
         await askRecord(app.db)
-        alive = (await listWorkers(app.db, app.config.timings.workerTtlMs)).filter((worker) => worker.alive).length
+        workers = (await listWorkers(app.db, workerTtlMs)).filter((worker) => worker.alive).length
+        stuck = await isQueueStuck(app.db, { workerTtlMs, stuckMs })
       }),
       answers(() => app.queues.ping()),
     ])
-    const ready = record && queue && alive > 0
-    return reply.code(ready ? 200 : 503).send({ ready, record, queue, workers: alive })
+    const ready = record && queue && workers > 0 && !stuck
+    return reply.code(ready ? 200 : 503).send({ ready, record, queue, workers, stuck })
   })
 }

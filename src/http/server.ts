@@ -12,6 +12,7 @@ import { createBadTokens } from './bad-tokens.ts'
 import { answerClientError, routeExpectations } from './connection.ts'
 import { healthRoutes } from './health.ts'
 import { isLoopback } from './loopback.ts'
+import { metricsRoutes } from './metrics.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { Problem, readProblem, sendProblem } from './problem.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -74,9 +75,10 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     kick: () => app.engine.kick(),
     now,
   })
-  await http.register(webhookRoutes, { receiver, badTokens })
+  await http.register(webhookRoutes, { receiver, badTokens, onDelivery: app.meters.delivery })
   await http.register(apiRoutes, { app, auth, onPortalChange: directory.forget })
   await http.register(healthRoutes, { app })
+  await http.register(metricsRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
   await http.register(pageRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
 
   const tidying = repeat('tidying what came in', tidyEveryMs, app.log, async () => {

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { parseForm } from '../intake/parse-form.ts'
 import type { Received, Receiver } from '../intake/receive.ts'
+import type { Meters } from '../meters.ts'
 import type { BadTokens } from './bad-tokens.ts'
 import { Problem, readProblem, recordAway } from './problem.ts'
 import { readBody, tooLarge, within } from './read-body.ts'
@@ -10,6 +11,8 @@ const maxBytes = 64 * 1024
 const bodyMs = 8_000
 const answerMs = 1_800
 
+const eventPath = '/webhooks/bitrix24'
+const robotPath = '/webhooks/bitrix24/robot/:secret'
 const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** Refuses by the head alone, before a byte of the body is read. */
@@ -84,16 +87,25 @@ function answer(reply: FastifyReply, received: Received, badTokens: BadTokens, a
 /** The doors for what Bitrix24 sends. They answer 200 only for what stands in the record. */
 export async function webhookRoutes(
   scope: FastifyInstance,
-  options: { receiver: Receiver; badTokens: BadTokens },
+  options: { receiver: Receiver; badTokens: BadTokens; onDelivery: Meters['delivery'] },
 ): Promise<void> {
   const { receiver, badTokens } = options
   scope.removeAllContentTypeParsers()
   // The body is read here, counted and timed, not by the framework.
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
+  const outcomes = new WeakMap<FastifyRequest, string>()
+  scope.addHook('onResponse', async (request, reply) => {
+    if (request.method !== 'POST') return
+    const source = request.routeOptions.url === robotPath ? 'robot' : 'event'
+    const outcome = outcomes.get(request) ?? (reply.statusCode === 503 ? 'unavailable' : 'rejected')
+    options.onDelivery({ source, outcome, ms: reply.elapsedTime })
+  })
   const receive = async (reply: FastifyReply, address: string, work: () => Promise<Received>) => {
     try {
-      return answer(reply, await within(work(), answerMs, recordAway), badTokens, address)
+      const received = await within(work(), answerMs, recordAway)
+      outcomes.set(reply.request, received.outcome)
+      return answer(reply, received, badTokens, address)
     } catch (error) {
       if (readProblem(error) !== null) throw error
       // Whatever kept it out of the record, the sender must not believe that it is in.
@@ -118,8 +130,6 @@ export async function webhookRoutes(
     done()
   }
 
-  const eventPath = '/webhooks/bitrix24'
-  const robotPath = '/webhooks/bitrix24/robot/:secret'
   scope.post(eventPath, { onRequest: [guardAddress, checkHead(true)] }, async (request, reply) => {
     const form = await readForm(request)
     return await receive(reply, request.ip, () => receiver.event(form, request.ip))

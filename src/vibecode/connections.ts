@@ -8,6 +8,7 @@ export interface Connections {
   readonly pool: Dispatcher
   /** A connection for one request: one that idled may be dead without knowing, which leaves a write in doubt. */
   openFresh(): Dispatcher
+  /** Cuts what is under way: its callers have been told to stop by then. */
   close(): Promise<void>
 }
 
@@ -25,6 +26,6 @@ export function createConnections(options: {
     origin,
     pool,
     openFresh: () => new Client(origin, { ...common, pipelining: 0 }),
-    close: () => pool.close(),
+    close: () => pool.destroy(),
   }
 }

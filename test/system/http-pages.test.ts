@@ -71,10 +71,13 @@ test('readiness tells what is missing', async () => {
   const before = await http.get('/readyz')
   expect([before.status, JSON.parse(before.text)]).toEqual([
     503,
-    { ready: false, record: true, queue: true, workers: 0 },
+    { ready: false, record: true, queue: true, workers: 0, stuck: false },
   ])
   await http.app.start()
   await http.app.engine.work({ concurrency: () => 1 })
   const after = await http.get('/readyz')
-  expect([after.status, JSON.parse(after.text)]).toEqual([200, { ready: true, record: true, queue: true, workers: 1 }])
+  expect([after.status, JSON.parse(after.text)]).toEqual([
+    200,
+    { ready: true, record: true, queue: true, workers: 1, stuck: false },
+  ])
 })
