@@ -138,9 +138,7 @@ export function nothingWasPaid(error: unknown): boolean {
   if (!isStepFailure(error)) return false
   const failure = failureOf(error)
   if (failure === undefined) return error instanceof Blocked || error instanceof Later
-  if (failure.doubt) return false
-  const { httpStatus } = failure
-  return httpStatus === undefined || httpStatus < 500 || httpStatus === 503
+  return !failure.doubt
 }
 
 async function fits(db: Database, item: SpendItem, caps: Caps, share: number): Promise<boolean> {

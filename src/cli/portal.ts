@@ -115,6 +115,15 @@ const numbers = new Set([
   'alertNoEventHours',
 ])
 
+/** Refused here: on its way to a service JSON would turn it into null, which takes a cap away. */
+function readNumber(name: string, text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value)) return value
+  throw new UsageError(`"${text}" is no number for ${name}.`, {
+    hint: 'Write name=number, such as capDailyMinutes=600.',
+  })
+}
+
 /** `minSeconds=20`, `users=1,7`, `prompt=@rubric.txt`; nothing after the sign takes a setting back to the program's default. */
 async function readSetting(pair: string): Promise<[string, unknown]> {
   const at = pair.indexOf('=')
@@ -123,10 +132,10 @@ async function readSetting(pair: string): Promise<[string, unknown]> {
   const value = pair.slice(at + 1)
   if (value === '') return [name, null]
   if (lists.has(name)) return [name, commaList(value)]
-  if (numbers.has(name)) return [name, Number(value)]
+  if (numbers.has(name)) return [name, readNumber(name, value)]
   if (name === 'alertBot') {
-    const [botId, dialogId] = value.split('/', 2)
-    return [name, { botId: Number(botId), dialogId }]
+    const [botId = '', dialogId] = value.split('/', 2)
+    return [name, { botId: readNumber(name, botId), dialogId }]
   }
   if (value.startsWith('@')) return [name, await readFile(value.slice(1), 'utf8')]
   return [name, value]
