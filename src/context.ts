@@ -6,6 +6,7 @@ import { saveEnvPortal } from '../workers/env-portal.ts'
 import { registry } from '../workers/index.ts'
 import { probeGates } from '../workers/probe-gates.ts'
 import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
+import { releaseForsaken } from '../workers/spending.ts'
 import { createUpstreams } from '../workers/upstreams.ts'
 import { createWithContext } from '../workers/with-context.ts'
 import { createRecordingCache, removeLeftovers } from './audio/temp.ts'
@@ -157,6 +158,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
           await reconcile()
         }),
         repeat('alerts', config.timings.alertEveryMs, log, async () => {
+          await releaseForsaken({ db, gates, kick: engine.kick })
           await alerts.round()
         }),
       )

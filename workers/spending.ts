@@ -5,6 +5,7 @@ import {
   type Caps,
   capGateName,
   capGateNames,
+  listForsaken,
   type Refusal,
   readCaps,
   readSpent,
@@ -131,6 +132,19 @@ export function createSpend(deps: {
       throw error
     }
   }
+}
+
+/** Gives back what is set aside for cancelled steps, and wakes what waits for that room. Returns how many. */
+export async function releaseForsaken(deps: { db: Database; gates: Gates; kick: () => void }): Promise<number> {
+  const forsaken = await listForsaken(deps.db)
+  for (const { key } of forsaken) await releaseSpend(deps.db, key)
+  for (const portalId of new Set(forsaken.map((one) => one.portalId))) {
+    const portal = await findPortal(deps.db, portalId)
+    for (const gate of portal === null ? [] : capGateNames(portalId)) {
+      if (portal !== null && (await deps.gates.open(portal.keyId, gate))) deps.kick()
+    }
+  }
+  return forsaken.length
 }
 
 /** Refused plainly, or never sent. After a time-out or a gateway's error the upstream may have done, and billed, the work. */

@@ -271,6 +271,17 @@ interface SpendRow {
   reserved_micros: string
 }
 
+/** What is set aside for steps that were cancelled: nobody will settle it. An attempt that is slow to end still may. */
+export async function listForsaken(db: Queryable): Promise<{ key: string; portalId: string }[]> {
+  const rows = await sql<{
+    key: string
+    portalId: string
+  }>`select i.key, i.portal_id as "portalId" from callsift.spend_items i
+    join callsift.steps s on s.id = split_part(i.key, ' ', 1)::bigint
+    where i.state = 'reserved' and s.state = 'cancelled' limit 200`.execute(db)
+  return rows.rows
+}
+
 /** Payments are kept by name for the longest period that still counts them, and a while. */
 export async function pruneSpend(db: Queryable): Promise<number> {
   const pruned = await sql`delete from callsift.spend_items where key in (select key from callsift.spend_items

@@ -3,6 +3,7 @@ import { listPortals } from '../../src/db/portals.ts'
 import { findOperation } from '../../src/ops/index.ts'
 import { runOperation } from '../../src/ops/operation.ts'
 import { type Status, status } from '../../src/ops/status.ts'
+import { releaseForsaken } from '../../workers/spending.ts'
 import { type Program, startProgram } from '../support/program.ts'
 
 const timings = {
@@ -186,6 +187,27 @@ describe('a cap', () => {
     await on.app.alerts.round()
     expect(((await ask(on, 'alert.list', {})) as { alerts: unknown[] }).alerts).toEqual([])
     expect(on.sandbox.effects(0, 'transcription')).toHaveLength(4)
+  })
+
+  test('is given back by what was cancelled, and what waited for that goes on', async () => {
+    const on = await begin()
+    const [slow, next] = await past(on, 2)
+    const seconds = slow?.durationSeconds ?? 0
+    await ask(on, 'portal.settings', { id: 'acme', settings: { capDailyMinutes: (seconds * 1.5) / 60 } })
+    // In doubt whether it was done and billed: the sum stays set aside for the repetition, which an operator then forgoes.
+    on.sandbox.addFault({ route: '/audio/transcriptions', kind: 'status', status: 502 })
+    const take = (callRef = '') => on.app.intake.accept({ portalId: 'acme', source: 'event', callRef, masked: {} })
+    const { callId } = await take(slow?.callId)
+    await on.until(async () => (await runsOf(on)).some((run) => run.state === 'parked'))
+    on.sandbox.clearFaults()
+    expect((await readStatus(on)).spent[0]?.day.minutesSetAside).toBeGreaterThan(0)
+    await take(next?.callId)
+    const waiting = async () =>
+      (await on.app.db.selectFrom('callsift.steps').select('id').where('blocked_by', '=', 'cap:acme').execute()).length
+    await on.until(async () => (await waiting()) === 1)
+    await ask(on, 'call.cancel', { call: callId })
+    expect(await releaseForsaken({ db: on.app.db, gates: on.app.gates, kick: on.app.engine.kick })).toBe(1)
+    await on.until(async () => (await runsOf(on)).some((run) => run.state === 'done'))
   })
 
   test('gives back what a refusal did not cost, and counts a repeated step once', async () => {

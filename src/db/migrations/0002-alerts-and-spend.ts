@@ -53,6 +53,7 @@ export const alertsAndSpend: Migration = {
       settled_at timestamptz
     )`,
     `create index spend_items_created on callsift.spend_items (created_at)`,
+    `create index spend_items_reserved on callsift.spend_items (key) where state = 'reserved'`,
     `alter table callsift.portals add column reconcile_found integer not null default 0`,
   ],
 }
