@@ -83,6 +83,27 @@ test('backfill over a running service is counted, its mistakes are wrong usage, 
   expect((await run('status')).out).toMatch(/Spent\s+sandbox: today 0\.0 of 600 min/)
 })
 
+test('backfill wants a word of consent, takes in once, and says so', async () => {
+  const { portals } = JSON.parse((await run('portal', 'list', '--json')).out) as { portals: { baseUrl: string }[] }
+  const origin = new URL(portals[0]?.baseUrl ?? '').origin
+  const day = new Date(Date.now() - 3 * 24 * 3_600_000)
+  const made = await fetch(`${origin}/__sandbox/calls`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ portal: 'sandbox', entity: 'deal', sendEvent: false, startedAt: day.getTime() }),
+  })
+  expect(made.status).toBeLessThan(300)
+  const range = ['--since', day.toISOString().slice(0, 10), '--until', day.toISOString().slice(0, 10)]
+  const unasked = await run('backfill', ...range)
+  expect([unasked.code, unasked.err]).toEqual([64, expect.stringContaining('--yes')])
+  expect(unasked.out).toMatch(/To take in\s+1 calls/)
+  expect(unasked.out).toMatch(/Cost\s+about \d+\.\d\d RUB/)
+  const taken = await run('backfill', ...range, '--yes')
+  expect([taken.code, taken.out]).toEqual([0, expect.stringContaining('1 calls were taken in')])
+  const again = await run('backfill', ...range, '--yes', '--json')
+  expect(JSON.parse(again.out)).toMatchObject({ known: 1, wanted: 0, taken: 0, dryRun: false })
+})
+
 test('alert test says what came back of each channel; alert list what stands', async () => {
   const tested = await run('alert', 'test')
   // The bot that is named does not exist; the address takes it.
