@@ -14,9 +14,10 @@ export interface RecordFigures {
 }
 
 export async function readRecordFigures(db: Queryable, workerTtlMs: number): Promise<RecordFigures> {
+  // now(), not clock_timestamp(): asked once, not for each of a hundred thousand rows.
   const ready = await sql<RecordFigures['ready'][number] & { oldest: number | null }>`
-    select queue, case when blocked_by is not null then 'blocked' when due_at > clock_timestamp() then 'waiting' else 'due' end as standing,
-      count(*)::int as n, max(extract(epoch from clock_timestamp() - due_at)::float8) as oldest
+    select queue, case when blocked_by is not null then 'blocked' when due_at > now() then 'waiting' else 'due' end as standing,
+      count(*)::int as n, extract(epoch from now() - min(due_at))::float8 as oldest
     from callsift.steps where state = 'ready' group by 1, 2`.execute(db)
   const flying = await sql<RecordFigures['flying'][number]>`
     select queue, state, count(*)::int as n from callsift.steps where state in ('dispatched', 'running') group by 1, 2`.execute(

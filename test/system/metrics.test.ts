@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { afterEach, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { isQueueStuck } from '../../src/db/metrics.ts'
 import { watchLoop } from '../../src/http/loop-watch.ts'
 import { createHttpServer } from '../../src/http/server.ts'
@@ -23,6 +25,46 @@ function readSamples(text: string): Map<string, number> {
 }
 
 const namesIn = (text: string) => [...new Set(text.match(/callsift_[a-z0-9_]+/g) ?? [])]
+
+const Rules = z.strictObject({
+  groups: z.array(
+    z.strictObject({
+      name: z.string(),
+      rules: z.array(
+        z.strictObject({
+          alert: z.string().regex(/^Callsift[A-Z]/),
+          expr: z.string().includes('callsift_'),
+          for: z.string().regex(/^\d+m$/),
+          labels: z.strictObject({ severity: z.enum(['page', 'ticket']) }),
+          annotations: z.strictObject({ summary: z.string().min(20), mend: z.string().min(20) }),
+        }),
+      ),
+    }),
+  ),
+})
+const Dashboard = z.looseObject({
+  panels: z.array(
+    z.looseObject({
+      id: z.number(),
+      title: z.string(),
+      targets: z.array(z.looseObject({ expr: z.string().includes('callsift_') })).min(1),
+    }),
+  ),
+})
+const deployed = (path: string) => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), 'utf8')
+
+test('rules and dashboard are well-formed: every rule has its mend, every panel asks for something', () => {
+  const { groups } = Rules.parse(parse(deployed('prometheus/alerts.yml')))
+  const names = groups.flatMap((group) => group.rules.map((rule) => rule.alert))
+  expect(new Set(names).size).toBe(names.length)
+  const { panels } = Dashboard.parse(JSON.parse(deployed('grafana/callsift.json')))
+  expect(new Set(panels.map((panel) => panel.id)).size).toBe(panels.length)
+  const balanced = (text: string, open: string, close: string) => text.split(open).length === text.split(close).length
+  const exprs = [...groups.flatMap((group) => group.rules), ...panels.flatMap((panel) => panel.targets)].map(
+    (one) => one.expr,
+  )
+  for (const expr of exprs) expect([expr, balanced(expr, '(', ')') && balanced(expr, '{', '}')]).toEqual([expr, true])
+})
 
 describe('a scrape', () => {
   test('counts what happened to a call, names nobody, and has every series of the dashboard and the alerts', async () => {
@@ -76,12 +118,11 @@ describe('a scrape', () => {
       ...namesIn([...samples.keys()].join('\n')),
       ...namesIn(text.match(/^# TYPE .*$/gm)?.join('\n') ?? ''),
     ])
-    for (const file of ['../../deploy/grafana/callsift.json', '../../deploy/prometheus/alerts.yml']) {
-      const named = namesIn(readFileSync(new URL(file, import.meta.url), 'utf8'))
+    for (const file of ['grafana/callsift.json', 'prometheus/alerts.yml']) {
+      const named = namesIn(deployed(file))
       expect(named.length).toBeGreaterThan(8)
       expect(named.filter((name) => !standing.has(name))).toEqual([])
     }
-    JSON.parse(readFileSync(new URL('../../deploy/grafana/callsift.json', import.meta.url), 'utf8'))
   })
 
   test('shows backlog, closed gates, parked steps, and that the record is away', async () => {
