@@ -22,7 +22,7 @@ export async function startPostgres(options: { own?: boolean } = {}): Promise<St
   }
   const settings = ['-c', 'max_connections=300', '-c', 'shared_buffers=64MB']
   const contained = await startContainer({
-    image: 'postgres:17-alpine',
+    image: 'postgres:17',
     port: 5432,
     command: ['postgres', ...settings],
     environment: { POSTGRES_HOST_AUTH_METHOD: 'trust' },
