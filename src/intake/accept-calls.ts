@@ -196,12 +196,13 @@ async function keepDeliveries(
 /** Last in the transaction and in one order: a portal's row is one that all deliveries of the portal would wait for. */
 async function noteEvents(trx: Queryable, calls: readonly IncomingCall[]): Promise<void> {
   const told = calls.filter((call) => call.source === 'event' || call.source === 'robot').map((call) => call.portalId)
-  for (const portalId of [...new Set(told)].sort()) {
-    await sql`update callsift.portals set last_event_at = clock_timestamp()
-      where id = ${portalId} and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')`.execute(
-      trx,
-    )
-  }
+  if (told.length === 0) return
+  // One statement however many portals: a round trip each was most of what a batch waited for.
+  await sql`update callsift.portals set last_event_at = clock_timestamp() where id in (
+      select id from callsift.portals
+      where id = any(${[...new Set(told)]}::text[])
+        and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')
+      order by id for update)`.execute(trx)
 }
 
 async function wake<Context>(trx: Queryable, registry: Registry<Context>, runId: string): Promise<void> {
