@@ -63,7 +63,13 @@ export function createDispatcher(options: {
     let moved = 0
     while (wanted && !closed) {
       wanted = false
-      moved += await dispatchOnce(options, served)
+      const startedAt = performance.now()
+      const sent = await dispatchOnce(options, served)
+      moved += sent
+      // Under a storm of kicks passes would follow each other without end, and the record would do little else. So a pass rests as
+      // long as it took, and longer when it found nothing: what is asked for meanwhile is one pass.
+      const tookMs = performance.now() - startedAt
+      if (wanted && !closed) await rest(Math.min(sent > 0 ? tookMs : tookMs * 4, maxRestMs))
     }
     return moved
   }
@@ -101,6 +107,13 @@ export function createDispatcher(options: {
       await current?.catch(() => undefined)
     },
   }
+}
+
+/** A pass that was kept waiting by the record must not make the next one as late again. */
+const maxRestMs = 50
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** When each lane (portal and family) was last given a place, so that the turn goes round also where one place is free at a time. */
