@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util'
+import { measureEmbeddedIngest, measureIngest } from './ingest.ts'
+import { startStores } from './installation.ts'
+import { measureEmbeddedPipeline, measurePipeline } from './pipeline.ts'
+import { note, printTable, type Row } from './report.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    minutes: { type: 'string' },
+  },
+})
+const wanted = (name: string) => positionals.length === 0 || positionals.includes(name)
+const rows: Row[] = []
+const stores = await startStores()
+try {
+  if (wanted('ingest')) {
+    const plan = values.full
+      ? { rates: [200, 500, 1_000, 1_500, 2_000], stepSeconds: 8, sustainedSeconds: 60 }
+      : { rates: [500, 1_000, 1_500], stepSeconds: 4, sustainedSeconds: 8 }
+    rows.push(...(await measureIngest(stores, plan)))
+  }
+  if (wanted('pipeline')) {
+    const plan = values.full
+      ? { portals: 24, backlog: 2_000, gentle: { calls: 200, perSecond: 5 } }
+      : { portals: 24, backlog: 400, gentle: { calls: 40, perSecond: 5 } }
+    rows.push(...(await measurePipeline(stores, plan)))
+    rows.push(
+      ...(await measureEmbeddedPipeline({ ...plan, backlog: plan.backlog / 4, gentle: { calls: 20, perSecond: 2 } })),
+    )
+  }
+  if (wanted('ingest')) rows.push(...(await measureEmbeddedIngest(values.full ? 60 : 8)))
+} finally {
+  await stores.stop()
+}
+printTable(rows, values.json)
+note('done')
+process.exit(0)
