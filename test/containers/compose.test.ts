@@ -21,7 +21,7 @@ describe('docker compose up, with no settings', () => {
   async function allWritten(count: number): Promise<void> {
     await stack.until(
       async () => ((await stack.entries()).length >= count ? true : undefined),
-      100_000,
+      150_000,
       `${count} entries`,
     )
     const entries = await stack.entries()
