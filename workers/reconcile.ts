@@ -7,6 +7,7 @@ import type { Acceptance } from '../src/intake/accept-calls.ts'
 import { type IncomingCall, identitiesOf } from '../src/intake/incoming-call.ts'
 import type { Log } from '../src/log.ts'
 import type { Vibecode } from '../src/vibecode/client.ts'
+import type { CallRecord } from '../src/wire/telephony.ts'
 import { readListedCall } from './listed-call.ts'
 
 export interface ReconcileReport {
@@ -66,16 +67,27 @@ export async function reconcilePortals(
   return { portals, listed, found }
 }
 
+const longestCallMs = 4 * 3_600_000
+
+/** When the call ended by the portal's clock, ms; a row without a time counts as new. */
+function endOf(row: CallRecord): number {
+  if (row.startedAt === null) return Number.POSITIVE_INFINITY
+  return Date.parse(row.startedAt) + (row.durationSeconds ?? 0) * 1_000
+}
+
 async function reconcilePortal(deps: ReconcileDeps, portal: Portal): Promise<{ listed: number; found: number }> {
-  const since = new Date(Math.max(portal.addedAt.getTime(), Date.now() - deps.config.timings.reconcileWindowMs))
+  const addedAt = portal.addedAt.getTime()
+  // The portal lists calls by their beginning. One that was under way when the portal was added has ended since, and is ours.
+  const since = new Date(Math.max(addedAt - longestCallMs, Date.now() - deps.config.timings.reconcileWindowMs))
   const client = deps.clientFor(portal)
   let listed = 0
   let found = 0
   let afterId: number | undefined
   for (;;) {
     const page = await client.telephony.listCalls(afterId === undefined ? { since } : { since, afterId })
-    listed += page.calls.length
-    const wanted = page.calls
+    const ended = page.calls.filter((row) => endOf(row) >= addedAt)
+    listed += ended.length
+    const wanted = ended
       .map((row) => readListedCall(row, portal, deps.config, 'reconcile'))
       .flatMap((read) => ('call' in read ? [read.call] : []))
     const unknown = await unknownIdentities(deps.db, wanted.flatMap(identitiesOf))

@@ -166,6 +166,13 @@ describe('one call, told of in several ways', () => {
     expect(entries(portal)).toHaveLength(1)
   })
 
+  test('reconcile takes in a call that was under way when the portal was added, and none that had ended before', async () => {
+    const portal = await newPortal()
+    await ring(portal, { startedAt: Date.now() - 20_000, durationSeconds: 60 })
+    await ring(portal, { startedAt: Date.now() - 120_000, durationSeconds: 60 })
+    expect(await on.app.reconcile({ force: true, portalId: portal })).toMatchObject({ listed: 1, found: 1 })
+  })
+
   test('a lost event is found by reconcile, once', async () => {
     const portal = await newPortal()
     const startedAt = Date.now() + 1_000
