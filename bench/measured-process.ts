@@ -3,16 +3,16 @@ import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 
-const { send, channel } = process
+const { channel } = process
 // Worker threads inherit the import; their time is in the process's own figures.
-if (isMainThread && send !== undefined) {
+if (isMainThread && process.send !== undefined) {
   const delay = monitorEventLoopDelay({ resolution: 5 })
   delay.enable()
   process.on('message', (message) => {
     if (message !== 'usage') return
     const { user, system } = process.cpuUsage()
     const memory = process.memoryUsage()
-    send.call(process, {
+    process.send?.({
       cpuMs: (user + system) / 1000,
       rssMb: memory.rss / 2 ** 20,
       heapMb: memory.heapUsed / 2 ** 20,
