@@ -55,7 +55,10 @@ export function createGuard(deps: GuardDeps): StepGuard {
     })
   }
 
-  const reserve = async (names: readonly string[], signal?: AbortSignal): Promise<string | null> => {
+  const reserve = async (
+    names: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<{ trial: string | null; waited: boolean }> => {
     const passed = await gates.pass(keyId, names, timings.slotWaitMs)
     if (passed.kind === 'closed') throw blockedBy(passed.gate)
     if (passed.kind === 'busy') {
@@ -64,16 +67,18 @@ export function createGuard(deps: GuardDeps): StepGuard {
         hint: 'Nothing to do: requests are spaced so that the key is never refused.',
       })
     }
-    if (passed.waitMs > 1) await wait(passed.waitMs, undefined, signal === undefined ? {} : { signal })
-    return passed.trial
+    const waited = passed.waitMs > 1
+    if (waited) await wait(passed.waitMs, undefined, signal === undefined ? {} : { signal })
+    return { trial: passed.trial, waited }
   }
 
-  const check = async (names: readonly string[]): Promise<number> => {
-    const checkedAt = performance.now()
+  /** The lease, and once more the gates where the reservation waited: one that was granted just now has looked at them itself. */
+  const check = async (names: readonly string[] | null, reservedAt: number): Promise<number> => {
+    const checkedAt = names === null ? reservedAt : performance.now()
     const [held, closed] = await Promise.all([
       deps.claim === null ||
         holdsLease(deps.db, deps.claim, { workerTtlMs: timings.workerTtlMs, marginMs: timings.permitMs }),
-      gates.closed(keyId, names),
+      names === null ? null : gates.closed(keyId, names),
     ])
     if (!held) {
       throw new Later(1_000, 'lease_lost', { message: 'Another worker has taken this step over; nothing was sent.' })
@@ -100,8 +105,9 @@ export function createGuard(deps: GuardDeps): StepGuard {
       if (deadline !== null && performance.now() > deadline) throw lapsed()
       const slot = plan.family === 'ai' ? null : await takeSlot(plan.bytes === true, timings.downloadDeadlineMs, signal)
       try {
-        const trial = await reserve(names, signal)
-        const checkedAt = await check(names.filter((name) => name !== trial))
+        const reservedAt = performance.now()
+        const { trial, waited } = await reserve(names, signal)
+        const checkedAt = await check(waited ? names.filter((name) => name !== trial) : null, reservedAt)
         const enteredAt = performance.now()
         const validUntil = Math.min(checkedAt + timings.permitMs, deadline ?? Number.POSITIVE_INFINITY)
         return {
