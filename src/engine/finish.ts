@@ -118,15 +118,15 @@ async function storeValue<Context>(
   run: Awaited<ReturnType<typeof lockRun>>,
   outcome: Extract<Outcome, { kind: 'value' }>,
 ): Promise<void> {
-  await sql`update callsift.steps set state = 'done', output = ${toStoredJson(outcome.output)}::jsonb,
+  await sql`with touched as (update callsift.runs set updated_at = now() where id = ${run.id})
+    update callsift.steps set state = 'done', output = ${toStoredJson(outcome.output)}::jsonb,
       input_hash = ${outcome.inputHash}, class = null, message = null, hint = null, policy = null, worker_id = null,
       finished_at = now()
     where id = ${claim.stepId}`.execute(trx)
   const { placed, position } = registry.step(run.workflow, claim.stepName)
   const ended = placed.each ? null : (placed.endsWhen?.(outcome.output) ?? null)
   if (ended !== null) return await endRun(trx, registry, run, { state: 'done', class: ended })
-  if (placed.each && (await countOpenParts(trx, claim)) > 0) return await touch(trx, run.id)
-  await touch(trx, run.id)
+  if (placed.each && (await countOpenParts(trx, claim)) > 0) return
   await advanceRun(trx, registry, run, position)
 }
 
@@ -165,10 +165,6 @@ async function countOpenParts(trx: Queryable, claim: Claim): Promise<number> {
     trx,
   )
   return open.rows[0]?.open ?? 0
-}
-
-async function touch(trx: Queryable, runId: string): Promise<void> {
-  await sql`update callsift.runs set updated_at = now() where id = ${runId}`.execute(trx)
 }
 
 /** The budget of `Later` is for waits that were asked for: time spent behind a closed gate or a full window is not the step's. */
