@@ -95,6 +95,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   })
   const engine: Engine<CallContext> = createEngine<CallContext>({
     db,
+    looseDb: connection.looseDb,
     queues,
     registry,
     timings: config.timings,

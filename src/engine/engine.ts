@@ -26,6 +26,11 @@ export interface Attempt extends StepScope {
 
 export interface EngineOptions<Context> {
   readonly db: Database
+  /**
+   * For dispatching, which holds all other processes up while it commits: a dispatch lost at a power cut is a step that is ready
+   * still, and a claim on top of it is on the disk only together with it. `db` when not given.
+   */
+  readonly looseDb?: Database
   readonly queues: Queues
   readonly registry: Registry<Context>
   readonly timings: Timings
@@ -78,7 +83,7 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
 export function createEngine<Context>(options: EngineOptions<Context>): Engine<Context> {
   const { db, queues, registry, timings, log } = options
   const dispatcher = createDispatcher({
-    db,
+    db: options.looseDb ?? db,
     queues,
     windows: options.windows,
     queueNames: registry.queues,
