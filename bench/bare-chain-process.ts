@@ -44,7 +44,7 @@ const workers = names.map(
         else if (endings.push(performance.now()) === order.calls) done.resolve()
       },
       // As many places as both workers of the program have together.
-      { connection: connect(), prefix, concurrency: 16 },
+      { connection: connect(), prefix, concurrency: 40 },
     ),
 )
 await Promise.all(workers.map((worker) => worker.waitUntilReady()))

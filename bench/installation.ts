@@ -130,6 +130,9 @@ export async function install(options: {
     CALLSIFT_SECRET_KEY: secretKey,
     CALLSIFT_LANGUAGE: 'auto',
     CALLSIFT_LOG_LEVEL: 'warn',
+    // So many steps of a queue at once in each process: enough that the pipeline, not its places, is what is measured.
+    CALLSIFT_CONCURRENCY: '20',
+    CALLSIFT_AI_CONCURRENCY: '20',
     CALLSIFT_RATE_PER_MINUTE: '30000',
     CALLSIFT_RATE_PER_SECOND: '1000',
     ...(database === null ? {} : { DATABASE_URL: database.url }),

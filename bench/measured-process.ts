@@ -3,7 +3,6 @@ import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 
-const { channel } = process
 // Worker threads inherit the import; their time is in the process's own figures.
 if (isMainThread && process.send !== undefined) {
   const delay = monitorEventLoopDelay({ resolution: 5 })
@@ -24,7 +23,7 @@ if (isMainThread && process.send !== undefined) {
     delay.reset()
   })
   // Being measured must not keep a program from ending.
-  channel?.unref()
+  process.channel?.unref()
 }
 
 function openFiles(): number {

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util'
+import { measureBacklog } from './backlog.ts'
 import { measureEmbeddedIngest, measureIngest } from './ingest.ts'
 import { startStores } from './installation.ts'
 import { measureEmbeddedPipeline, measurePipeline } from './pipeline.ts'
 import { note, printTable, type Row } from './report.ts'
+import { measureSoak } from './soak.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,6 +33,9 @@ try {
       ...(await measureEmbeddedPipeline({ ...plan, backlog: plan.backlog / 4, gentle: { calls: 20, perSecond: 2 } })),
     )
   }
+  if (wanted('backlog')) rows.push(...(await measureBacklog(stores, 100_000, 6)))
+  if (wanted('soak'))
+    rows.push(...(await measureSoak(stores, values.minutes === undefined ? 20 : Number(values.minutes) * 60)))
   if (wanted('ingest')) rows.push(...(await measureEmbeddedIngest(values.full ? 60 : 8)))
 } finally {
   await stores.stop()
