@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes longest goes first, so that no worker is left alone with it at the end. */
-const order = ['scale-out', 'shutdown', 'http-refusals', 'export-import', 'embedded', 'test/system/', 'test/contract/']
+const order = ['scale-out', 'embedded', 'backfill', 'test/system/', 'test/contract/']
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -17,8 +17,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These need a container engine: npm run test:containers.
-    exclude: ['test/containers/**'],
+    // Those of minutes each, and those that need a container engine: npm run test:long, npm run test:containers.
+    exclude: ['test/long/**', 'test/containers/**'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+/** Stops under load and moves of half-done records, with real processes: minutes, not seconds. */
+export default defineConfig({
+  test: {
+    include: ['test/long/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    pool: 'forks',
+    maxWorkers: 1,
+  },
+})
