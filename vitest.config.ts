@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes longest goes first, so that no worker is left alone with it at the end. */
-const order = ['scale-out', 'embedded', 'backfill', 'test/system/', 'test/contract/']
+const order = ['scale-out', 'embedded', 'test/system/', 'test/contract/']
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -137,6 +137,8 @@ async function prepare(pool: StorePool, kind: 'postgres' | 'pglite'): Promise<vo
 async function migrate(pool: StorePool): Promise<void> {
   const client = await pool.connect()
   try {
+    // Processes start together, and "create … if not exists" is no lock: two at once end in a duplicate key.
+    await client.query(`SELECT pg_advisory_lock(hashtext('callsift.bullmq'))`)
     const version = await runMigrations(client, 'bullmq')
     if (version !== LATEST_SCHEMA_VERSION)
       throw new Error(`its schema is at version ${version}, this program knows ${LATEST_SCHEMA_VERSION}`)
@@ -144,6 +146,8 @@ async function migrate(pool: StorePool): Promise<void> {
       'CREATE TABLE IF NOT EXISTS bullmq.callsift_epoch (single boolean PRIMARY KEY DEFAULT true, word text NOT NULL)',
     )
   } finally {
+    // The lock is the session's: a connection that goes back to the pool must not keep it.
+    await client.query(`SELECT pg_advisory_unlock(hashtext('callsift.bullmq'))`).catch(() => undefined)
     client.release()
   }
 }
