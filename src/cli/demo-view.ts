@@ -49,8 +49,8 @@ export function printNext(terminal: Terminal, url: string, dataDir: string): voi
   terminal.line(
     `${terminal.paint('bold', 'The service is running at')} ${terminal.paint('cyan', url)} ${terminal.paint('yellow', '(SANDBOX: nothing here is real)')}`,
   )
-  terminal.line(`  Ask it:        CALLSIFT_DATA=${dataDir} npx callsift status`)
-  terminal.line(`  Its health:    ${url}/livez`)
+  terminal.line(`  Look at it:    ${url}/`)
+  terminal.line(`  Ask it:        CALLSIFT_DATA=${dataDir} npm run callsift -- status`)
   terminal.line()
   terminal.line('With a real portal:')
   terminal.line('  1. Make a personal VibeCode key with the scopes vibe:ai, crm, disk, telephony and user.')
