@@ -4,7 +4,8 @@ import type { Database } from '../src/db/connect.ts'
 import type { Claim } from '../src/engine/claim.ts'
 import type { ClosedGate, Gates } from '../src/engine/gates.ts'
 import { holdsLease } from '../src/engine/lease.ts'
-import type { Slots } from '../src/engine/slots.ts'
+import { enterGates } from '../src/engine/permit.ts'
+import type { Slot, Slots } from '../src/engine/slots.ts'
 import { Blocked, Later } from '../src/errors.ts'
 import type { Permit, RequestGuard, RequestPlan, RequestReport } from '../src/vibecode/guard.ts'
 import { StalePermit } from '../src/vibecode/guard.ts'
@@ -40,49 +41,78 @@ export function createGuard(deps: GuardDeps): StepGuard {
   const { gates, slots, timings, keyId, portalId } = deps
   let notAfter: number | null = null
 
-  const takeSlot = async (bytes: boolean, leaseMs: number, signal?: AbortSignal) => {
+  const lifeMs = timings.workerTtlMs - timings.permitMs
+  const slotOf = (plan: RequestPlan) =>
+    plan.family === 'ai' ? null : { portalId, bytes: plan.bytes === true, leaseMs: timings.downloadDeadlineMs }
+
+  const takeSlot = async (bytes: boolean, signal?: AbortSignal): Promise<Slot> => {
+    const { workerId } = deps
     const slot = await slots.take(portalId, {
       bytes,
-      workerId: deps.workerId,
+      workerId,
       waitMs: timings.slotWaitMs,
-      leaseMs,
+      leaseMs: timings.downloadDeadlineMs,
       signal,
     })
     if (slot !== null) return slot
-    throw new Later(200 + 600 * deps.random(), 'portal_busy', {
+    throw portalBusy()
+  }
+  const portalBusy = () =>
+    new Later(200 + 600 * deps.random(), 'portal_busy', {
       message: `Portal ${portalId} already executes the two requests it allows at once.`,
       hint: 'Nothing to do: it goes on as soon as one of them ends.',
     })
+  const leaseLost = () =>
+    new Later(1_000, 'lease_lost', { message: 'Another worker has taken this step over; nothing was sent.' })
+
+  /** What nearly every request passes in one round trip, waiting for a slot where none is free; null where a gate refuses it. */
+  const enterAtOnce = async (plan: RequestPlan, names: readonly string[], signal?: AbortSignal) => {
+    const { workerId, claim } = deps
+    const wanted = { keyId, names, slot: slotOf(plan), workerId, claim, maxWaitMs: timings.slotWaitMs, lifeMs }
+    const until = performance.now() + timings.slotWaitMs
+    for (let look = 0; ; look += 1) {
+      const entered = await enterGates(deps.db, deps, wanted)
+      if (entered.kind === 'passed') return { ...entered, trial: null }
+      if (entered.kind === 'lost') throw leaseLost()
+      if (entered.kind === 'refused') return null
+      const left = until - performance.now()
+      if (left <= 0 || signal?.aborted) throw portalBusy()
+      await slots.waitToLook(look, left, signal)
+    }
   }
 
-  const reserve = async (
-    names: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<{ trial: string | null; waited: boolean }> => {
-    const passed = await gates.pass(keyId, names, timings.slotWaitMs)
-    if (passed.kind === 'closed') throw blockedBy(passed.gate)
-    if (passed.kind === 'busy') {
-      throw new Later(passed.waitMs, 'paced', {
-        message: `The key's request rate is used up for the next ${Math.ceil(passed.waitMs / 1000)} s.`,
-        hint: 'Nothing to do: requests are spaced so that the key is never refused.',
-      })
+  /** One by one, to learn which gate is closed and until when, or to go through one that is tried. */
+  const enterByTrial = async (plan: RequestPlan, names: readonly string[], signal?: AbortSignal) => {
+    const slot = slotOf(plan) === null ? null : await takeSlot(plan.bytes === true, signal)
+    try {
+      const askedAt = performance.now()
+      const passed = await gates.pass(keyId, names, timings.slotWaitMs)
+      if (passed.kind === 'closed') throw blockedBy(passed.gate)
+      if (passed.kind === 'busy') {
+        throw new Later(passed.waitMs, 'paced', {
+          message: `The key's request rate is used up for the next ${Math.ceil(passed.waitMs / 1000)} s.`,
+          hint: 'Nothing to do: requests are spaced so that the key is never refused.',
+        })
+      }
+      if (passed.waitMs <= 1) await checkLease()
+      return { slot, waitMs: passed.waitMs, askedAt, trial: passed.trial }
+    } catch (error) {
+      await slot?.release()
+      throw error
     }
-    const waited = passed.waitMs > 1
-    if (waited) await wait(passed.waitMs, undefined, signal === undefined ? {} : { signal })
-    return { trial: passed.trial, waited }
   }
 
-  /** The lease, and once more the gates where the reservation waited: one that was granted just now has looked at them itself. */
-  const check = async (names: readonly string[] | null, reservedAt: number): Promise<number> => {
-    const checkedAt = names === null ? reservedAt : performance.now()
-    const [held, closed] = await Promise.all([
-      deps.claim === null ||
-        holdsLease(deps.db, deps.claim, { workerTtlMs: timings.workerTtlMs, marginMs: timings.permitMs }),
-      names === null ? null : gates.closed(keyId, names),
-    ])
-    if (!held) {
-      throw new Later(1_000, 'lease_lost', { message: 'Another worker has taken this step over; nothing was sent.' })
-    }
+  const checkLease = async () => {
+    if (deps.claim === null) return
+    const limits = { workerTtlMs: timings.workerTtlMs, marginMs: timings.permitMs }
+    if (!(await holdsLease(deps.db, deps.claim, limits))) throw leaseLost()
+  }
+
+  /** A reservation that lay ahead: the lease and the gates are looked at when its moment has come. Returns when that was. */
+  const waitForMoment = async (waitMs: number, names: readonly string[], signal?: AbortSignal): Promise<number> => {
+    await wait(waitMs, undefined, signal === undefined ? {} : { signal })
+    const checkedAt = performance.now()
+    const [, closed] = await Promise.all([checkLease(), gates.closed(keyId, names)])
     if (closed !== null) throw blockedBy(closed)
     return checkedAt
   }
@@ -92,7 +122,7 @@ export function createGuard(deps: GuardDeps): StepGuard {
       notAfter = moment
     },
     withBytesSlot: async (work) => {
-      const slot = await takeSlot(true, timings.downloadDeadlineMs)
+      const slot = await takeSlot(true)
       try {
         return await work()
       } finally {
@@ -103,11 +133,17 @@ export function createGuard(deps: GuardDeps): StepGuard {
       const names = gateNames(plan)
       const deadline = notAfter
       if (deadline !== null && performance.now() > deadline) throw lapsed()
-      const slot = plan.family === 'ai' ? null : await takeSlot(plan.bytes === true, timings.downloadDeadlineMs, signal)
+      const entered = (await enterAtOnce(plan, names, signal)) ?? (await enterByTrial(plan, names, signal))
+      const { slot, trial } = entered
       try {
-        const reservedAt = performance.now()
-        const { trial, waited } = await reserve(names, signal)
-        const checkedAt = await check(waited ? names.filter((name) => name !== trial) : null, reservedAt)
+        const checkedAt =
+          entered.waitMs > 1
+            ? await waitForMoment(
+                entered.waitMs,
+                names.filter((name) => name !== trial),
+                signal,
+              )
+            : entered.askedAt
         const enteredAt = performance.now()
         const validUntil = Math.min(checkedAt + timings.permitMs, deadline ?? Number.POSITIVE_INFINITY)
         return {

@@ -35,7 +35,7 @@ function openPostgres(databaseUrl: string, log: Log): Connection {
     keepAlive: true,
   }
   const pool = new pg.Pool({ ...settings, max: 12 })
-  const loosePool = new pg.Pool({ ...settings, max: 4, options: '-c synchronous_commit=off' })
+  const loosePool = new pg.Pool({ ...settings, max: 8, options: '-c synchronous_commit=off' })
   for (const each of [pool, loosePool]) {
     each.on('error', (error) => log.warn({ error: error.message }, 'an idle database connection was lost'))
   }

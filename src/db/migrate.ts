@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts'
 import type { Database } from './connect.ts'
 import { record } from './migrations/0001-record.ts'
 import { alertsAndSpend } from './migrations/0002-alerts-and-spend.ts'
+import { hotPaths } from './migrations/0003-hot-paths.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -14,7 +15,7 @@ export interface Migration {
   readonly statements: readonly string[]
 }
 
-const migrations: readonly Migration[] = [record, alertsAndSpend]
+const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths]
 
 /** The schema level that this program knows. */
 export const programLevel = Math.max(...migrations.map((migration) => migration.level))

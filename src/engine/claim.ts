@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
+import type { DoneStep } from './place.ts'
 
 /** The right to work on a step: good while the worker's heartbeat row stands and the fence is unchanged. */
 export interface Claim {
@@ -22,6 +23,8 @@ export interface Claim {
   readonly alone: boolean
   /** From when it was due until it was taken. */
   readonly waitedMs: number
+  /** What the step stands on: the done steps of its generation, as they were when it was claimed. */
+  readonly before: readonly DoneStep[]
 }
 
 interface ClaimRow {
@@ -42,34 +45,24 @@ interface ClaimRow {
   laters: number
   alone: boolean
   waited_ms: number
+  before: string
 }
 
 /**
  * Takes a dispatched step. Null when the job is stale: taken by another, dispatched anew since, cancelled, or this worker
- * has been declared dead. One statement, so that of two workers with the same job only one gets the row. A step without a gate
- * counts as past it at once: else its crashes would never be counted. Steps not in `known` (`workflow step`) are not taken.
+ * has been declared dead. One row is changed under its lock, so that of two workers with the same job only one gets it. A step without
+ * a gate counts as past it at once: else its crashes would never be counted. Steps not in `known`
+ * (see `Registry.seenBy`) are not taken.
+ * The statement stands in the record itself (migration `hotPaths`).
  */
 export async function claimStep(
   db: Database,
   job: { stepId: string; dispatchNo: number },
   workerId: string,
-  known: readonly string[] | null = null,
+  known: string | null = null,
 ): Promise<Claim | null> {
-  const claimed = await sql<ClaimRow>`
-    with claimed as (
-      update callsift.steps set state = 'running', fence = fence + 1, worker_id = ${workerId},
-        gate_passed = (family = 'none'), blocked_by = null
-      where id = ${job.stepId} and dispatch_no = ${job.dispatchNo} and state = 'dispatched'
-        and exists (select 1 from callsift.workers where id = ${workerId})
-        and (${known as string[] | null}::text[] is null or exists (select 1 from callsift.runs r
-          where r.id = steps.run_id and r.workflow || ' ' || steps.name = any(${known as string[] | null}::text[])))
-      returning *
-    ), attempt as (
-      insert into callsift.attempts (step_id, fence, worker_id) select id, fence, worker_id from claimed
-    )
-    select c.id, greatest(0, extract(epoch from clock_timestamp() - c.due_at)::float8 * 1000) as waited_ms, c.run_id, r.workflow, r.key, r.input, r.created_at as run_created_at, c.portal_id, c.generation, c.name,
-      c.index, c.item, c.cursor, c.fence, c.attempts, c.laters, c.alone
-    from claimed c join callsift.runs r on r.id = c.run_id`.execute(db)
+  const claimed = await sql<ClaimRow>`select * from callsift.claim_step(${job.stepId}, ${job.dispatchNo}, ${workerId},
+    ${known}::jsonb)`.execute(db)
   const row = claimed.rows[0]
   if (row === undefined) return null
   return {
@@ -91,5 +84,6 @@ export async function claimStep(
     laters: row.laters,
     alone: row.alone,
     waitedMs: row.waited_ms,
+    before: JSON.parse(row.before) as DoneStep[],
   }
 }

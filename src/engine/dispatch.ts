@@ -65,6 +65,12 @@ export function createDispatcher(options: {
       wanted = false
       const startedAt = performance.now()
       const sent = await dispatchOnce(options, served)
+      if (sent === null) {
+        // Its look may have been before what we were kicked for; waiting for it in line would hold a connection and help nobody.
+        wanted = true
+        if (!closed) await rest(busyRestMs)
+        continue
+      }
       moved += sent
       // Under a storm of kicks passes would follow each other without end, and the record would do little else. So a pass rests as
       // long as it took, and longer when it found nothing: what is asked for meanwhile is one pass.
@@ -111,6 +117,8 @@ export function createDispatcher(options: {
 
 /** A pass that was kept waiting by the record must not make the next one as late again. */
 const maxRestMs = 50
+/** Another process is in the middle of a pass, which takes a few milliseconds. */
+const busyRestMs = 8
 
 function rest(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
@@ -156,40 +164,33 @@ export function pick(
   return chosen
 }
 
+interface Look extends Candidate {
+  kind: 'busy' | 'due' | 'flying'
+  flying: number
+}
+
+/** How many steps were sent; null when another process is at it. */
 async function dispatchOnce(
   { db, queues, windows, queueNames }: Parameters<typeof createDispatcher>[0],
   served: Turns,
-): Promise<number> {
+): Promise<number | null> {
+  const sizes = Object.entries(windows)
   const moved = await db.transaction().execute(async (trx) => {
-    await sql`select pg_advisory_xact_lock(hashtext('callsift.dispatch'))`.execute(trx)
-    const candidates = await sql<Candidate>`
-      select c.id, p.id as portal_id, p.key_id, f.family, c.priority
-      from callsift.portals p
-      cross join (values ('ai', ${windows.ai}::int), ('crm', ${windows.crm}::int), ('portal', ${windows.portal}::int), ('none', ${windows.none}::int)) f (family, size)
-      cross join lateral (
-        select s.id, s.priority from callsift.steps s
-        where s.state = 'ready' and s.portal_id = p.id and s.family = f.family and s.due_at <= clock_timestamp()
-          and s.queue = any(${queueNames as string[]}::text[]) and s.class is distinct from ${unknownStepText.class}
-          and (s.blocked_by is null or not exists (select 1 from callsift.gates b
-            where b.key_id = p.key_id and b.name = s.blocked_by and b.closed_until > clock_timestamp() and not b.trial))
-        order by s.priority, s.due_at, s.id limit f.size
-      ) c
-      where not exists (select 1 from callsift.gates g
-        where g.key_id = p.key_id and g.name in ('key', f.family) and g.closed_until > clock_timestamp() and not g.trial)`.execute(
+    const { rows } = await sql<Look>`select * from callsift.look_for_due(${sizes.map(([family]) => family)}::text[],
+      ${sizes.map(([, size]) => size)}::integer[], ${queueNames as string[]}::text[], ${unknownStepText.class})`.execute(
       trx,
     )
-    if (candidates.rows.length === 0) return []
-    const flying = await sql<Flying>`
-      select s.portal_id, p.key_id, s.family, count(*)::int as count
-      from callsift.steps s join callsift.portals p on p.id = s.portal_id
-      where s.state in ('dispatched', 'running') group by 1, 2, 3`.execute(trx)
-    const chosen = pick(candidates.rows, flying.rows, windows, served)
+    if (rows[0]?.kind === 'busy') return null
+    const candidates = rows.filter((row) => row.kind === 'due')
+    const flying = rows.filter((row) => row.kind === 'flying').map((row) => ({ ...row, count: row.flying }))
+    const chosen = pick(candidates, flying, windows, served)
     if (chosen.length === 0) return []
     const updated = await sql<{ id: string; dispatch_no: number; queue: string; priority: number }>`
       update callsift.steps set state = 'dispatched', dispatch_no = dispatch_no + 1, dispatched_at = clock_timestamp()
       where id = any(${chosen}::bigint[]) and state = 'ready' returning id, dispatch_no, queue, priority`.execute(trx)
     return updated.rows
   })
+  if (moved === null) return null
   const byQueue = new Map<string, StepJob[]>()
   for (const row of moved) {
     const jobs = byQueue.get(row.queue) ?? []

@@ -27,8 +27,9 @@ export interface Attempt extends StepScope {
 export interface EngineOptions<Context> {
   readonly db: Database
   /**
-   * For dispatching, which holds all other processes up while it commits: a dispatch lost at a power cut is a step that is ready
-   * still, and a claim on top of it is on the disk only together with it. `db` when not given.
+   * For dispatching and claiming, whose loss at a crash of the record does no harm: the step is ready still, or dispatched still, and
+   * an attempt that was under way is fenced. Whatever must not be lost on top of it (an effect's intent, a step's end) waits for the
+   * disk, and takes these there with it. `db` when not given.
    */
   readonly looseDb?: Database
   readonly queues: Queues
@@ -82,8 +83,9 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
 
 export function createEngine<Context>(options: EngineOptions<Context>): Engine<Context> {
   const { db, queues, registry, timings, log } = options
+  const loose = options.looseDb ?? db
   const dispatcher = createDispatcher({
-    db: options.looseDb ?? db,
+    db: loose,
     queues,
     windows: options.windows,
     queueNames: registry.queues,
@@ -133,7 +135,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
 
   const handle = async (job: StepJob): Promise<void> => {
     if (workerId === null || stopping) return await giveBack(job)
-    const claim = await claimStep(db, job, workerId, registry.known)
+    const claim = await claimStep(loose, job, workerId, registry.seenBy)
     if (claim === null) {
       if (!(await setAsideUnknown(db, job, registry.known))) return
       return log.info({ stepId: job.stepId }, 'a step of another release was left to its workers')
@@ -149,7 +151,6 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     try {
       const startedAt = performance.now()
       const outcome = await executeStep({
-        db,
         registry,
         claim,
         signal: controller.signal,

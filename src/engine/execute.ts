@@ -1,15 +1,13 @@
-import type { Database } from '../db/connect.ts'
 import type { Claim } from './claim.ts'
 import { readOutput } from './define.ts'
 import type { Attempt } from './engine.ts'
 import { inputHash } from './input-hash.ts'
 import { failureOutcome, type Outcome, valueOutcome } from './outcome.ts'
-import { readSeen } from './place.ts'
+import { arrangeSeen } from './place.ts'
 import type { Registry } from './registry.ts'
 
 /** Runs one attempt of a claimed step and says how it ended; never throws. */
 export async function executeStep<Context>(options: {
-  db: Database
   registry: Registry<Context>
   claim: Claim
   signal: AbortSignal
@@ -23,11 +21,7 @@ export async function executeStep<Context>(options: {
   try {
     const { placed } = registry.step(claim.workflow, claim.stepName)
     const workflow = registry.workflow(claim.workflow)
-    const seen = await readSeen(options.db, workflow, {
-      id: claim.runId,
-      generation: claim.generation,
-      input: claim.runInput,
-    })
+    const seen = arrangeSeen(workflow, claim.runInput, claim.before)
     const input = placed.step.input.parse(placed.each ? { ...seen, item: claim.item } : seen)
     const attempt: Attempt = {
       claim,

@@ -35,6 +35,8 @@ export interface Rate {
 }
 
 export interface Gates {
+  /** How requests on the key are spaced: one each `intervalMs`, `slackMs` early at most. */
+  pace(keyId: string): Promise<{ intervalMs: number; slackMs: number }>
   pass(keyId: string, names: readonly string[], maxWaitMs: number): Promise<PassResult>
   /** Those of the named gates (and `key`) that are closed now. */
   closed(keyId: string, names: readonly string[]): Promise<ClosedGate | null>
@@ -135,9 +137,13 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
     return rows.rows
   }
 
-  const reserve = async (keyId: string, names: readonly string[], maxWaitMs: number): Promise<number | null> => {
+  const pace = async (keyId: string) => {
     const { intervalMs, burst } = pacing(await rateOf(keyId))
-    const slackMs = intervalMs * (burst - 1)
+    return { intervalMs, slackMs: intervalMs * (burst - 1) }
+  }
+
+  const reserve = async (keyId: string, names: readonly string[], maxWaitMs: number): Promise<number | null> => {
+    const { intervalMs, slackMs } = await pace(keyId)
     const reserved = await sql<{ wait_ms: number }>`
       update callsift.gates set tat = greatest(tat, clock_timestamp()) + ${intervalMs} * interval '1 millisecond'
       where key_id = ${keyId} and name = 'key'
@@ -152,6 +158,7 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
   }
 
   return {
+    pace,
     pass: async (keyId, names, maxWaitMs) => {
       let open = ['key', ...names]
       let trial: string | null = null
@@ -161,12 +168,12 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
         const closed = (await closedRows(keyId, names)).filter((row) => open.includes(row.name))
         const [worst] = closed
         if (worst === undefined) {
-          const { intervalMs, burst } = pacing(await rateOf(keyId))
+          const { slackMs } = await pace(keyId)
           const next = await sql<{
             wait_ms: number
           }>`select extract(epoch from tat - clock_timestamp())::float8 * 1000 as wait_ms
             from callsift.gates where key_id = ${keyId} and name = 'key'`.execute(db)
-          return { kind: 'busy', waitMs: Math.max(50, (next.rows[0]?.wait_ms ?? 0) - intervalMs * (burst - 1)) }
+          return { kind: 'busy', waitMs: Math.max(50, (next.rows[0]?.wait_ms ?? 0) - slackMs) }
         }
         if (worst.trial && closed.length === 1 && trial === null && (await takeTrial(keyId, worst.name))) {
           trial = worst.name

@@ -16,8 +16,28 @@ export interface LockedRun {
   readonly parentStepId: string | null
 }
 
-/** All that the next step may see: the run's input, and the outputs of this generation by step name. */
-export async function readSeen<Context>(
+export interface DoneStep {
+  readonly name: string
+  readonly index: number
+  readonly output: unknown
+}
+
+/** All that the next step may see: the run's input, and outputs by step name; those of a fan in its order. */
+export function arrangeSeen<Context>(
+  workflow: Workflow<Context>,
+  runInput: unknown,
+  done: readonly DoneStep[],
+): Record<string, unknown> {
+  const seen: Record<string, unknown> = { run: runInput }
+  for (const { step, each } of workflow.steps) {
+    const outputs = done.filter((row) => row.name === step.name).map((row) => row.output)
+    if (each) seen[step.name] = outputs
+    else if (outputs.length > 0) seen[step.name] = outputs[0]
+  }
+  return seen
+}
+
+async function readSeen<Context>(
   trx: Queryable,
   workflow: Workflow<Context>,
   run: Pick<LockedRun, 'id' | 'generation' | 'input'>,
@@ -30,13 +50,7 @@ export async function readSeen<Context>(
     .where('state', '=', 'done')
     .orderBy('index')
     .execute()
-  const seen: Record<string, unknown> = { run: run.input }
-  for (const { step, each } of workflow.steps) {
-    const outputs = rows.filter((row) => row.name === step.name).map((row) => row.output)
-    if (each) seen[step.name] = outputs
-    else if (outputs.length > 0) seen[step.name] = outputs[0]
-  }
-  return seen
+  return arrangeSeen(workflow, run.input, rows)
 }
 
 /** A paid output of an earlier generation, where step and input are equal and nobody asked for this very step again. */
@@ -98,4 +112,38 @@ export async function placeSteps<Context>(
     const reason = items.length > 0 && !placed.each ? (placed.endsWhen?.(output) ?? null) : null
     if (reason !== null) return { ended: true, class: reason }
   }
+}
+
+/** A step that follows, as `callsift.finish_value` creates it. */
+export interface NextStep {
+  readonly name: string
+  readonly index: number
+  readonly queue: string
+  readonly family: string
+  readonly item?: unknown
+}
+
+/**
+ * What follows a value, where that can be said without looking into the record again: in a run's first generation nothing is reused.
+ * Null where it cannot: a fan after a fan, or a fan of nothing.
+ */
+export function foresee<Context>(
+  workflow: Workflow<Context>,
+  position: number,
+  seen: Record<string, unknown>,
+  output: unknown,
+): { ends: boolean; class: string | null; joins: boolean; next: readonly NextStep[] } | null {
+  const placed = workflow.steps[position]
+  if (placed === undefined) return null
+  const joins = placed.each
+  const reason = joins ? null : (placed.endsWhen?.(output) ?? null)
+  if (reason !== null) return { ends: true, class: reason, joins, next: [] }
+  const following = workflow.steps[position + 1]
+  if (following === undefined) return joins ? null : { ends: true, class: null, joins, next: [] }
+  const { name, queue, family } = following.step
+  if (following.items === null) return { ends: false, class: null, joins, next: [{ name, queue, family, index: 0 }] }
+  if (joins) return null
+  const items = following.items({ ...seen, [placed.step.name]: output })
+  if (items.length === 0) return null
+  return { ends: false, class: null, joins, next: items.map((item, index) => ({ name, queue, family, index, item })) }
 }

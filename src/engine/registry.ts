@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { PlacedStep, Workflow } from './define.ts'
 
 /** All workflows of the program: from this list come job wiring, retries, verbs and rows. */
@@ -9,6 +10,8 @@ export interface Registry<Context> {
   knows(workflow: string, name: string): boolean
   /** Every step as `workflow step`. */
   readonly known: readonly string[]
+  /** JSON by `workflow step`: the names of the steps before it whose outputs it looks at; null = all of them. */
+  readonly seenBy: string
   /** Every queue a worker may take work from. */
   readonly queues: readonly string[]
 }
@@ -26,10 +29,14 @@ export function createRegistry<Context>(workflows: readonly Workflow<Context>[])
     return workflow
   }
   const known = workflows.flatMap((workflow) => workflow.steps.map((placed) => `${workflow.name} ${placed.step.name}`))
+  const seenBy = workflows.flatMap((workflow) =>
+    workflow.steps.map((placed, position) => [`${workflow.name} ${placed.step.name}`, namesSeen(workflow, position)]),
+  )
   return {
     workflows,
     workflow: find,
     known,
+    seenBy: JSON.stringify(Object.fromEntries(seenBy)),
     knows: (workflow, name) => known.includes(`${workflow} ${name}`),
     step: (workflowName, name) => {
       const { steps } = find(workflowName)
@@ -40,4 +47,12 @@ export function createRegistry<Context>(workflows: readonly Workflow<Context>[])
     },
     queues: [...new Set(workflows.flatMap((workflow) => workflow.steps.map((placed) => placed.step.queue)))],
   }
+}
+
+/** What a step's own shape names. Before a fan all is read: its items are chosen from anything that stands before it. */
+function namesSeen<Context>(workflow: Workflow<Context>, position: number): readonly string[] | null {
+  const shape = workflow.steps[position]?.step.input
+  if (!(shape instanceof z.ZodObject) || workflow.steps[position + 1]?.items != null) return null
+  const named = Object.keys(shape.shape)
+  return workflow.steps.slice(0, position).flatMap(({ step }) => (named.includes(step.name) ? [step.name] : []))
 }

@@ -5,7 +5,13 @@ import type { Database } from '../db/connect.ts'
 /** Bitrix24 executes two requests of a portal at once; more would wait in its queue and end as QUEUE_TIMEOUT. */
 const slotsPerPortal = 2
 
+export interface Slot {
+  release(): Promise<void>
+}
+
 export interface Slots {
+  /** Lays the portal's rows where they are not there yet. */
+  ensure(portalId: string): Promise<void>
   /**
    * Takes one of the portal's slots, over all processes; null when none came free within `waitMs`.
    * A recording's bytes only ever use slot 0, so that one request can always pass beside them.
@@ -13,7 +19,11 @@ export interface Slots {
   take(
     portalId: string,
     options: { bytes: boolean; workerId: string; waitMs: number; leaseMs: number; signal?: AbortSignal | undefined },
-  ): Promise<{ release(): Promise<void> } | null>
+  ): Promise<Slot | null>
+  /** A slot that was taken under `holder` by `callsift.enter`. */
+  held(portalId: string, n: number, holder: string): Slot
+  /** How long to wait before looking again for a free slot, ms. */
+  waitToLook(look: number, leftMs: number, signal?: AbortSignal): Promise<void>
 }
 
 /**
@@ -29,7 +39,18 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
     }
     known.add(portalId)
   }
+  const held = (portalId: string, n: number, holder: string): Slot => ({
+    release: async () => {
+      await sql`update callsift.slots set holder = null, worker_id = null, lease_until = '-infinity'
+        where portal_id = ${portalId} and n = ${n} and holder = ${holder}`.execute(db)
+    },
+  })
+  const waitToLook = (look: number, leftMs: number, signal?: AbortSignal) =>
+    delay(Math.min(leftMs, 10 * 2 ** Math.min(look, 4)), signal)
   return {
+    ensure,
+    held,
+    waitToLook,
     take: async (portalId, { bytes, workerId, waitMs, leaseMs, signal }) => {
       await ensure(portalId)
       const holder = randomUUID()
@@ -44,17 +65,10 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
             order by n desc limit 1 for update skip locked)
           returning n`.execute(db)
         const n = taken.rows[0]?.n
-        if (n !== undefined) {
-          return {
-            release: async () => {
-              await sql`update callsift.slots set holder = null, worker_id = null, lease_until = '-infinity'
-                where portal_id = ${portalId} and n = ${n} and holder = ${holder}`.execute(db)
-            },
-          }
-        }
+        if (n !== undefined) return held(portalId, n, holder)
         const left = until - performance.now()
         if (left <= 0 || signal?.aborted) return null
-        await delay(Math.min(left, 10 * 2 ** Math.min(look, 4)), signal)
+        await waitToLook(look, left, signal)
       }
     },
   }

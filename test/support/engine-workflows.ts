@@ -81,7 +81,6 @@ export function newerWorkflows(): Workflow<TestContext>[] {
 /** One attempt as a worker does it: run, then store. */
 export async function carryOut(deps: FinishDeps<TestContext>, claim: Claim, act: Act): Promise<FinishResult> {
   const outcome = await executeStep({
-    db: deps.db,
     registry: deps.registry,
     claim,
     signal: new AbortController().signal,
