@@ -46,10 +46,8 @@ export async function writeOnce(
   write: Write,
   limits: { doubtWaitMs: number },
 ): Promise<Written> {
-  await sql`insert into callsift.effects (key, kind, intent_no, run_id, step_id, portal_id, fence, marker, target)
-    values (${write.key}, ${write.kind}, ${write.intentNo}, ${claim.runId}, ${claim.stepId}, ${claim.portalId}, ${claim.fence},
-      ${write.marker}, ${JSON.stringify(write.target)}::jsonb)
-    on conflict (key) do nothing`.execute(db)
+  const stampedAt = await openIntent(db, claim, write)
+  if (stampedAt !== null) return await sendOnce(db, write, stampedAt, limits)
   const effect = await readEffect(db, write.key)
   if (effect.state === 'written') return { externalId: effect.external_id ?? '', how: 'kept' }
   if (effect.state === 'sent' && effect.sent_at !== null) {
@@ -62,7 +60,11 @@ export async function writeOnce(
     const found = await lookBack(write, effect.unsure_since, write.target)
     if (found !== null) return await settle(db, write.key, found, 'found')
   }
-  const sentAt = await stampSent(db, claim, write, effect.sent_at)
+  return await sendOnce(db, write, await stampSent(db, claim, write, effect.sent_at), limits)
+}
+
+/** The one send of an intent that this attempt has stamped. */
+async function sendOnce(db: Database, write: Write, sentAt: Date, limits: { doubtWaitMs: number }): Promise<Written> {
   try {
     return await settle(db, write.key, await write.send(performance.now() + leaveWithinMs), 'written')
   } catch (error) {
@@ -77,11 +79,36 @@ export async function writeOnce(
   }
 }
 
+/** On a record that was brought back from a backup, what was written from this moment on may be missing. */
+const unsureSince = (
+  runId: unknown,
+) => sql`(select (m.value::json->>'from')::timestamptz from callsift.meta m, callsift.runs r
+  where m.key = 'restored' and r.id = ${runId} and r.created_at < (m.value::json->>'until')::timestamptz)`
+
+/**
+ * A write that was never meant before is stamped as sent in the same commit that makes its intent. Null where an intent stands already,
+ * or where one may be missing: then it is looked at first.
+ */
+async function openIntent(
+  db: Database,
+  claim: Pick<Claim, 'runId' | 'stepId' | 'portalId' | 'fence'>,
+  write: Write,
+): Promise<Date | null> {
+  const made = await sql<{ sent_at: Date | null }>`
+    insert into callsift.effects (key, kind, intent_no, run_id, step_id, portal_id, fence, marker, target, state, sent_at)
+    select ${write.key}, ${write.kind}, ${write.intentNo}::integer, ${claim.runId}::bigint, ${claim.stepId}::bigint, ${claim.portalId},
+      ${claim.fence}::integer, ${write.marker}, ${JSON.stringify(write.target)}::jsonb,
+      case when u.since is null then 'sent' else 'intent' end,
+      case when u.since is null then date_trunc('milliseconds', clock_timestamp()) end
+    from (select ${unsureSince(claim.runId)} as since) u
+    on conflict (key) do nothing returning sent_at`.execute(db)
+  return made.rows[0]?.sent_at ?? null
+}
+
 async function readEffect(db: Database, key: string): Promise<EffectRow> {
   const rows = await sql<EffectRow>`select state, external_id, sent_at, target,
       extract(epoch from clock_timestamp() - sent_at)::float8 * 1000 as age_ms,
-      (select (m.value::json->>'from')::timestamptz from callsift.meta m, callsift.runs r
-        where m.key = 'restored' and r.id = e.run_id and r.created_at < (m.value::json->>'until')::timestamptz) as unsure_since
+      ${unsureSince(sql.ref('e.run_id'))} as unsure_since
     from callsift.effects e where key = ${key}`.execute(db)
   const row = rows.rows[0]
   if (row === undefined) throw new Error(`the intent ${key} vanished`)
