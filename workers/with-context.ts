@@ -44,7 +44,7 @@ export function createWithContext(deps: {
       signal: attempt.signal,
       noteRequest: attempt.noteRequest,
     })
-    return await withTempDir(deps.tempRoot, (folder) =>
+    return await withTempDir(deps.tempRoot, (tempDir) =>
       use({
         ...attempt,
         config,
@@ -53,7 +53,7 @@ export function createWithContext(deps: {
         portal,
         vibecode,
         recordings,
-        tempDir: async () => folder,
+        tempDir,
         withBytesSlot: guard.withBytesSlot,
         beginWork: async () => {
           const { workerTtlMs, permitMs } = config.timings

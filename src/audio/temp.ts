@@ -8,15 +8,23 @@ const OWN_NAME = /^(?:job|cache)-(\d+)-([0-9a-f]{8})(?:-|$)/
 
 let counter = 0
 
-/** Runs `use` with a fresh folder under `root` that only this process's user may read; it is removed whatever happens. */
-export async function withTempDir<T>(root: string, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = join(root, `job-${process.pid}-${TOKEN}-${++counter}`)
-  await mkdir(root, { recursive: true })
-  await mkdir(folder, { mode: 0o700 })
+/**
+ * Runs `use` with a fresh folder under `root` that only this process's user may read; it is removed whatever happens. Made when it is
+ * first asked for: most steps never do.
+ */
+export async function withTempDir<T>(root: string, use: (folder: () => Promise<string>) => Promise<T>): Promise<T> {
+  let made: Promise<string> | null = null
+  const make = async () => {
+    const folder = join(root, `job-${process.pid}-${TOKEN}-${++counter}`)
+    await mkdir(root, { recursive: true })
+    await mkdir(folder, { mode: 0o700 })
+    return folder
+  }
   try {
-    return await use(folder)
+    return await use(() => (made ??= make()))
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    const folder = await (made as Promise<string> | null)?.catch(() => null)
+    if (folder != null) await rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -17,20 +17,28 @@ describe('a job’s folder', () => {
     const folders: string[] = []
     await Promise.all(
       [1, 2].map(() =>
-        withTempDir(root, async (folder) => {
+        withTempDir(root, async (tempDir) => {
+          const folder = await tempDir()
+          expect(await tempDir()).toBe(folder)
           folders.push(folder)
           await writeFile(join(folder, 'a'), 'x')
           expect((await stat(folder)).mode & 0o777).toBe(0o700)
         }),
       ),
     )
-    await expect(withTempDir(root, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
+    const breaking = withTempDir(root, async (tempDir) => {
+      await tempDir()
+      throw new Error('broken')
+    })
+    await expect(breaking).rejects.toThrow('broken')
+    expect(await withTempDir(root, async () => await readdir(root))).toEqual([])
     expect(new Set(folders).size).toBe(2)
     expect(await readdir(root)).toEqual([])
   })
 
   it('left by a dead process is removed at start; of the living, and of others, nothing is', async () => {
-    await withTempDir(root, async (folder) => {
+    await withTempDir(root, async (tempDir) => {
+      const folder = await tempDir()
       // Pid numbers end at 4194304 on Linux; the second is this process's own pid in an earlier life.
       for (const name of [
         'job-4194305-0a1b2c3d-1',
