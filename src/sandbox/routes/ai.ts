@@ -130,8 +130,7 @@ async function hear(context: Context, bytes: Buffer): Promise<Recognised | null>
     context.world.misheard.size > 0
       ? context.world.misheard.get(createHash('sha256').update(bytes).digest('hex'))
       : undefined
-  const recogniser = await context.world.sound.recogniser()
-  const heard = await recogniser.recognise(bytes)
+  const heard = await context.world.sound.recognise(bytes)
   if (misheard === undefined) return heard
   const durationSeconds = heard?.durationSeconds ?? 1
   return {
