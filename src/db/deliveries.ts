@@ -34,13 +34,27 @@ export async function listDeliveries(
   return rows.rows
 }
 
-/** Drops what refused and ignored deliveries were kept for looking at; accepted ones belong to their calls and stay. */
-export async function pruneDeliveries(db: Queryable, olderThanDays: number): Promise<number> {
-  const pruned = await sql`delete from callsift.inbox where id in (select id from callsift.inbox
-    where received_at < now() - ${olderThanDays} * interval '1 day' and outcome in ('ignored', 'refused') limit 5000) returning id`.execute(
-    db,
-  )
-  return pruned.rows.length
+/** So many rows go in a statement: on the embedded record a longer one would hold everything up. */
+const pruneBatch = 2_000
+
+/**
+ * What was ignored or refused is for looking into: of each portal the newest `keep` stay (those of unknown senders count as one more
+ * portal's), and none for longer than `maxDays`. Accepted ones belong to their calls and stay. Returns how many went.
+ */
+export async function pruneDeliveries(
+  db: Queryable,
+  limits: { readonly keep: number; readonly maxDays: number },
+): Promise<number> {
+  for (let pruned = 0; ; ) {
+    const gone = await sql`delete from callsift.inbox where id in (
+      select id from (
+        select id, received_at, row_number() over (partition by portal_id order by id desc) as place
+        from callsift.inbox where outcome in ('ignored', 'refused')) aside
+      where place > ${limits.keep} or received_at < now() - ${limits.maxDays} * interval '1 day'
+      limit ${pruneBatch}) returning id`.execute(db)
+    pruned += gone.rows.length
+    if (gone.rows.length < pruneBatch) return pruned
+  }
 }
 
 /** Whether a call is known by this CRM activity. */

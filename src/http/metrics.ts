@@ -1,3 +1,4 @@
+import { promisify } from 'node:util'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Gauge, Registry } from 'prom-client'
 import type { App } from '../context.ts'
@@ -42,8 +43,15 @@ export async function metricsRoutes(
     else await auth.api(request)
   }
   const gauges = createGauges(app)
+  const connections = new Gauge({
+    name: 'callsift_http_connections',
+    help: 'Connections that callers hold open to this process.',
+    registers: [gauges.registry],
+  })
+  const countConnections = promisify(scope.server.getConnections.bind(scope.server))
   scope.get('/metrics', { onRequest: admit }, async (_request, reply) => {
     await gauges.refresh()
+    connections.set(await countConnections())
     const text = await Registry.merge([app.meters.registry, gauges.registry]).metrics()
     return reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send(text)
   })

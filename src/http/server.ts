@@ -36,9 +36,9 @@ export interface HttpOptions {
 
 /** After this long in `close`, connections that still talk are cut. */
 const closeMs = 10_000
-const tidyEveryMs = 3_600_000
-/** Ignored and refused deliveries are for looking into, not for the record. */
-const keepRefusedDays = 30
+const tidyEveryMs = 15 * 60_000
+/** Of each portal; ignored and refused deliveries are for looking into, not for the record. */
+const deliveriesKept = { keep: 1_000, maxDays: 90 }
 
 /** Everything the program answers over HTTP: webhooks, API, health, pages. */
 export async function createHttpServer(app: App, options: HttpOptions): Promise<HttpServer> {
@@ -82,7 +82,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
   await http.register(pageRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
 
   const tidying = repeat('tidying what came in', tidyEveryMs, app.log, async () => {
-    await pruneDeliveries(app.db, keepRefusedDays)
+    await pruneDeliveries(app.db, deliveriesKept)
     await pruneUploads(app.db)
   })
   await http.listen({ host: options.host, port: options.port })

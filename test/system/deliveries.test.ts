@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pruneDeliveries } from '../../src/db/deliveries.ts'
 import { setPortalSettings } from '../../src/db/portals.ts'
 import { describeReason } from '../../src/ops/delivery-text.ts'
 import { callEnd, type HttpApp, startHttpApp } from '../support/http-app.ts'
@@ -92,4 +93,36 @@ describe('the list of deliveries', () => {
       expect([reason, describeReason(reason, null).mend]).not.toEqual([reason, 'See what it said with --json.'])
     expect([...new Set(named)].filter((reason) => !cases.some(([known]) => known === reason))).toEqual([])
   })
+})
+
+test('of each portal the last thousand that were ignored or refused are kept, and all that were taken in', async () => {
+  const { db } = http.app
+  await db.deleteFrom('callsift.inbox').where('outcome', 'in', ['ignored', 'refused']).execute()
+  const taken = await http.count('inbox')
+  const rows = (portalId: string | null, n: number, outcome: 'ignored' | 'refused') =>
+    Array.from({ length: n }, (_, index) => ({ portal_id: portalId, source: 'event', outcome, reason: `${index}` }))
+  for (const [portalId, n] of [
+    ['acme', 1_200],
+    ['quiet', 3],
+    [null, 1_001],
+  ] as const) {
+    const some = rows(portalId, n, portalId === null ? 'refused' : 'ignored')
+    for (let at = 0; at < some.length; at += 400)
+      await db
+        .insertInto('callsift.inbox')
+        .values(some.slice(at, at + 400))
+        .execute()
+  }
+  expect(await pruneDeliveries(db, { keep: 1_000, maxDays: 90 })).toBe(201)
+  expect(await http.count('inbox')).toBe(taken + 1_000 + 3 + 1_000)
+  const oldest = await db
+    .selectFrom('callsift.inbox')
+    .select('reason')
+    .where('portal_id', '=', 'acme')
+    .where('outcome', '=', 'ignored')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  expect(oldest?.reason).toBe('200')
+  expect(await pruneDeliveries(db, { keep: 1_000, maxDays: 90 })).toBe(0)
 })

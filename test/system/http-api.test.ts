@@ -345,7 +345,7 @@ test('what is tidied away: refused deliveries of long ago and uploads that nobod
     .where('outcome', '=', 'accepted')
     .execute()
   const [inbox, uploads] = [await http.count('inbox'), await http.count('uploads')]
-  expect([await pruneDeliveries(db, 30), await pruneUploads(db)]).toEqual([1, 1])
+  expect([await pruneDeliveries(db, { keep: 1_000, maxDays: 90 }), await pruneUploads(db)]).toEqual([1, 1])
   expect([await http.count('inbox'), await http.count('uploads')]).toEqual([inbox - 1, uploads - 1])
   expect((await api('GET', `/calls/${named.body['callId']}`)).status).toBe(200)
 })

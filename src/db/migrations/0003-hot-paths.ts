@@ -3,11 +3,12 @@ import type { Migration } from '../migrate.ts'
 /**
  * What happens for each step and each request, one round trip each: at a hundred statements a call, round trips and planning were what
  * bound the pipeline. A function's plans are kept by the session. Each statement in a function sees what committed before it began
- * (read committed), so that a count under the run's lock counts what others stored while it waited. Sequential scans are off:
- * a plan made while the tables were empty would be kept when they are long. A scan that cannot be helped then looks too dear to the
+ * (read committed), so that a count under the run's lock counts what others stored while it waited. Sequential and bitmap scans are
+ * off: a plan made while the tables were empty would be kept when they are long. A scan that cannot be helped then looks too dear to the
  * planner, which would compile it each time (jit).
  */
-const hot = 'language plpgsql set plan_cache_mode to force_generic_plan set enable_seqscan to off set jit to off'
+const hot = `language plpgsql set plan_cache_mode to force_generic_plan
+  set enable_seqscan to off set enable_bitmapscan to off set jit to off`
 
 /**
  * See claim.ts. One row, or none where the job is stale. `p_known`: by `workflow step`, the earlier steps whose outputs it sees (null = all).
@@ -174,9 +175,15 @@ const lookForDue = `create function callsift.look_for_due(p_families text[], p_s
       where s.state in ('dispatched', 'running') group by s.portal_id, p.key_id, s.family;
   end $$`
 
-/** Functions only: an older program goes on beside it with the statements it has. */
+/** Functions, and an index for the pruning of deliveries: an older program goes on beside it with the statements it has. */
 export const hotPaths: Migration = {
   level: 3,
   oldestProgram: 1,
-  statements: [claimStep, finishValue, enter, lookForDue],
+  statements: [
+    claimStep,
+    finishValue,
+    enter,
+    lookForDue,
+    `create index inbox_aside on callsift.inbox (portal_id, id) where outcome in ('ignored', 'refused')`,
+  ],
 }

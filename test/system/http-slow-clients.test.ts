@@ -1,0 +1,156 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { applicationToken, callEnd, type HttpApp, startHttpApp } from '../support/http-app.ts'
+
+const hook = '/webhooks/bitrix24'
+const form = 'Content-Type: application/x-www-form-urlencoded\r\n'
+let http: HttpApp
+let skippedMs = 0
+
+beforeAll(async () => {
+  http = await startHttpApp({ now: () => Date.now() + skippedMs })
+  await http.addPortal()
+})
+afterAll(() => http.close())
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+async function open(): Promise<Socket> {
+  const socket = connect(http.server.port, '127.0.0.1')
+  // A connection that is cut while something is still written to it ends with an error; that it ends is what is asked for.
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  return socket
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+async function timed(body: string): Promise<{ status: number; ms: number }> {
+  const startedAt = performance.now()
+  const { status } = await http.post(hook, body)
+  return { status, ms: performance.now() - startedAt }
+}
+
+test('W08 500 heads of a byte a second are each closed within 15 s, and good requests are answered meanwhile', async () => {
+  const head = `POST ${hook} HTTP/1.1\r\nHost: x\r\n${form}X-Slow: ${'a'.repeat(500)}\r\n\r\n`
+  const sockets = await Promise.all(Array.from({ length: 500 }, open))
+  const openedAt = performance.now()
+  const closed = sockets.map(async (socket) => {
+    socket.resume()
+    await once(socket, 'close')
+    return performance.now() - openedAt
+  })
+  let sent = 0
+  const dripping = setInterval(() => {
+    for (const socket of sockets) if (socket.writable) socket.write(head[sent] ?? '')
+    sent += 1
+  }, 1_000)
+  const good: number[] = []
+  let open500 = true
+  const all = Promise.all(closed).finally(() => {
+    open500 = false
+  })
+  for (let n = 0; open500; n += 1) {
+    const { status, ms } = await timed(callEnd({ CALL_ID: `w08-${n}`, CRM_ACTIVITY_ID: '' }))
+    expect(status).toBe(200)
+    good.push(ms)
+    await pause(20)
+  }
+  clearInterval(dripping)
+  expect(Math.max(...(await all))).toBeLessThan(15_000)
+  expect(good.length).toBeGreaterThan(100)
+  expect(quantile(good, 0.99)).toBeLessThan(200)
+})
+
+test('W09 three thousand headers are 431', async () => {
+  const socket = await open()
+  let answer = ''
+  socket.on('data', (piece) => {
+    answer += piece.toString('latin1')
+  })
+  socket.write(
+    `POST ${hook} HTTP/1.1\r\nHost: x\r\n${Array.from({ length: 3_000 }, (_, n) => `x${n}: 1\r\n`).join('')}\r\n`,
+  )
+  await once(socket, 'close')
+  expect(answer).toMatch(/^HTTP\/1\.1 (431|400) /)
+})
+
+test('W07 a head of bare line feeds is 400 and closed', async () => {
+  const socket = await open()
+  let answer = ''
+  socket.on('data', (piece) => {
+    answer += piece.toString('latin1')
+  })
+  socket.write(`POST ${hook} HTTP/1.1\nHost: x\nContent-Length: 3\n\na=b`)
+  await once(socket, 'close')
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+})
+
+test('W13 how wrong a token is cannot be told from the time of the answer: medians of 1,000 lie within 1 ms', async () => {
+  const kinds = [
+    `${applicationToken.slice(0, -1)}x`,
+    `x${applicationToken.slice(1)}`,
+    applicationToken.slice(0, 8),
+    'wrong',
+    'a'.repeat(1_000),
+  ].map((token) => callEnd({}, { 'auth[application_token]': token }))
+  const times = kinds.map(() => [] as number[])
+  for (let n = 0; n < 1_000; n += 1) {
+    // Thirty a minute are let through before an address has to wait: minutes pass without waiting for them.
+    if (n % 25 === 0) skippedMs += 61_000
+    const kind = n % kinds.length
+    const { status, ms } = await timed(kinds[kind] ?? '')
+    expect(status).toBe(401)
+    times[kind]?.push(ms)
+  }
+  const medians = times.map((kind) => quantile(kind, 0.5))
+  expect(Math.max(...medians) - Math.min(...medians)).toBeLessThan(1)
+})
+
+test('W37 a thousand requests in one go of a client that never reads take bounded memory, and its connection is closed', async () => {
+  skippedMs += 61_000
+  const body = callEnd({ CALL_ID: 'w37', CRM_ACTIVITY_ID: '' })
+  const one = `POST ${hook} HTTP/1.1\r\nHost: x\r\n${form}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  const before = process.memoryUsage().rss
+  const others = await connections()
+  const socket = await open()
+  socket.pause()
+  // A burst larger than the sockets hold: what is not taken off the wire waits at the sender.
+  for (let n = 0; n < 1_000; n += 1) socket.write(one)
+  let most = before
+  const watching = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss)
+  }, 20)
+  // Others are served meanwhile, and the server gives the connection up by itself: reading begins only when it has.
+  const startedAt = performance.now()
+  let answers = ''
+  const closed = once(socket, 'close')
+  for (;;) {
+    expect((await timed(callEnd({ CALL_ID: 'w37-other', CRM_ACTIVITY_ID: '' }))).status).toBe(200)
+    if ((await connections()) <= others) break
+    expect(performance.now() - startedAt).toBeLessThan(30_000)
+    await pause(100)
+  }
+  clearInterval(watching)
+  socket.on('data', (piece) => {
+    answers += piece.toString('latin1')
+  })
+  socket.resume()
+  await closed
+  expect(most - before).toBeLessThan(64_000_000)
+  const told = answers.match(/HTTP\/1\.1 \d+/g) ?? []
+  expect(told.length).toBeLessThanOrEqual(1_000)
+  expect(new Set(told)).toEqual(new Set(['HTTP/1.1 200']))
+  const calls = await http.app.db.selectFrom('callsift.calls').select('id').where('call_ref', '=', 'w37').execute()
+  expect(calls).toHaveLength(1)
+})
+
+/** Connections that the server holds open, those that this test keeps alive for its own requests included. */
+async function connections(): Promise<number> {
+  const text = (await http.get('/metrics', { authorization: `Bearer ${http.localToken}` })).text
+  return Number(/^callsift_http_connections (\d+)/m.exec(text)?.[1] ?? Number.NaN)
+}
