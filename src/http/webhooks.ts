@@ -3,6 +3,7 @@ import { parseForm } from '../intake/parse-form.ts'
 import type { Received, Receiver } from '../intake/receive.ts'
 import type { Meters } from '../meters.ts'
 import type { BadTokens } from './bad-tokens.ts'
+import { cutDeafClients } from './deaf-clients.ts'
 import { Problem, readProblem, recordAway } from './problem.ts'
 import { readBody, tooLarge, within } from './read-body.ts'
 
@@ -90,6 +91,7 @@ export async function webhookRoutes(
   options: { receiver: Receiver; badTokens: BadTokens; onDelivery: Meters['delivery'] },
 ): Promise<void> {
   const { receiver, badTokens } = options
+  cutDeafClients(scope)
   scope.removeAllContentTypeParsers()
   // The body is read here, counted and timed, not by the framework.
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
