@@ -88,6 +88,10 @@ const Environment = z.object({
   CALLSIFT_LANGUAGE: z.string().default('ru'),
   CALLSIFT_CHAT_MODEL: z.string().default('bitrix/bitrixgpt-5.5'),
   CALLSIFT_SPEECH_MODEL: z.string().optional(),
+  CALLSIFT_STEREO: z.enum(['split', 'mix']).default('split'),
+  CALLSIFT_MAX_PART_BYTES: z.coerce.number().int().min(100_000).default(24_000_000),
+  CALLSIFT_FFMPEG: z.string().min(1).optional(),
+  PATH: z.string().optional(),
   CALLSIFT_MIN_SECONDS: z.coerce.number().int().min(0).default(15),
   CALLSIFT_ALLOW_HOSTS: z
     .string()
@@ -136,6 +140,10 @@ export interface Config {
   readonly language: string
   readonly chatModel: string
   readonly speechModel: string | undefined
+  readonly stereo: 'split' | 'mix'
+  /** Of a file that is sent for transcription. */
+  readonly maxPartBytes: number
+  readonly ffmpeg: { readonly given: string | undefined; readonly searchPath: string | undefined }
   readonly minSeconds: number
   readonly allowHosts: readonly string[]
   readonly concurrency: number
@@ -221,6 +229,9 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     language: env.CALLSIFT_LANGUAGE,
     chatModel: env.CALLSIFT_CHAT_MODEL,
     speechModel: env.CALLSIFT_SPEECH_MODEL,
+    stereo: env.CALLSIFT_STEREO,
+    maxPartBytes: env.CALLSIFT_MAX_PART_BYTES,
+    ffmpeg: { given: env.CALLSIFT_FFMPEG, searchPath: env.PATH },
     minSeconds: env.CALLSIFT_MIN_SECONDS,
     allowHosts: env.CALLSIFT_ALLOW_HOSTS,
     concurrency: env.CALLSIFT_CONCURRENCY,

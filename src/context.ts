@@ -9,6 +9,7 @@ import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
 import { releaseForsaken } from '../workers/spending.ts'
 import { createUpstreams } from '../workers/upstreams.ts'
 import { createWithContext } from '../workers/with-context.ts'
+import { findFfmpeg } from './audio/ffmpeg.ts'
 import { createRecordingCache, removeLeftovers } from './audio/temp.ts'
 import type { Config } from './config.ts'
 import { type Connection, type Database, openDatabase } from './db/connect.ts'
@@ -82,6 +83,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const tempRoot = join(config.dataDir, 'temp')
   await removeLeftovers(tempRoot)
   const recordings = createRecordingCache({ root: tempRoot, maxBytes: recordingCacheBytes })
+  const ffmpeg = await findFfmpeg(config.ffmpeg.given, config.ffmpeg.searchPath)
   const upstreams = createUpstreams({
     config,
     db: connection.looseDb,
@@ -111,6 +113,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
       registry,
       upstreams,
       recordings,
+      ffmpeg,
       tempRoot,
       gates,
       kick: () => engine.kick(),

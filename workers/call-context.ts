@@ -17,6 +17,8 @@ export interface CallContext extends Attempt {
   /** Behind this attempt's guard: gates, slots and the fence are checked for each request. */
   readonly vibecode: Vibecode
   readonly recordings: RecordingCache
+  /** Where ffmpeg is on this machine; null where it is not. */
+  readonly ffmpeg: string | null
   /** A folder of this attempt's own, removed when it ends. */
   tempDir(): Promise<string>
   /** Holds the portal's slot for bytes while `work` runs. */

@@ -22,6 +22,7 @@ export function createWithContext(deps: {
   registry: Registry<CallContext>
   upstreams: Upstreams
   recordings: RecordingCache
+  ffmpeg: string | null
   tempRoot: string
   onEntry: (how: string) => void
   gates: Gates
@@ -53,6 +54,7 @@ export function createWithContext(deps: {
         portal,
         vibecode,
         recordings,
+        ffmpeg: deps.ffmpeg,
         tempDir,
         withBytesSlot: guard.withBytesSlot,
         beginWork: async () => {

@@ -15,7 +15,7 @@ export interface ProbeLimits {
   readonly maxCpuMs: number
 }
 
-export const DEFAULT_PROBE_LIMITS: ProbeLimits = { minSeconds: 1, maxSeconds: 28 * 60, maxCpuMs: 15_000 }
+export const DEFAULT_PROBE_LIMITS: ProbeLimits = { minSeconds: 1, maxSeconds: 4 * 3600, maxCpuMs: 30_000 }
 
 export interface Probe {
   readonly format: AudioFormat
@@ -33,6 +33,12 @@ export interface Probe {
   readonly speechMeasure: 'samples' | 'packet_sizes' | 'none'
   /** 600 values 0..1 a row; a row a channel where samples were decoded, else one row. */
   readonly peaks: number[][]
+  /** Loudness of each 20 ms, dB below full scale (below the largest packet where nothing was decoded); rows as in `peaks`. */
+  readonly levels: Float32Array[]
+  /** `speechRatio` of each row. */
+  readonly channelSpeech: number[]
+  /** Two channels with one and the same sound. */
+  readonly alike: boolean
   /** dB below full scale; null where nothing was decoded. */
   readonly rmsDb: number | null
   /** The file ends before its sound does; what is there was measured. */
@@ -59,6 +65,7 @@ export async function probeAudio(source: string | Buffer, limits: ProbeLimits = 
     const sniffed = sniffAudio(await bytes.read(0, SNIFF_BYTES))
     if (sniffed.kind === 'other') throw notAudio(sniffed.name)
     if (sniffed.kind === 'unsupported') throw unsupported(sniffed.name)
+    if (sniffed.kind === 'exotic') throw needsFfmpeg(sniffed.name)
     const probe = await probeFormat(source, bytes, sniffed.format, startWatch(limits))
     if (probe.durationSeconds <= 0) throw emptyAudio()
     if (probe.durationSeconds < limits.minSeconds) {
@@ -77,7 +84,7 @@ export async function probeAudio(source: string | Buffer, limits: ProbeLimits = 
 function probeFormat(source: string | Buffer, bytes: ByteSource, format: AudioFormat, watch: Watch): Promise<Probe> {
   if (format === 'mp3') return probeMp3(bytes, 'mp3', 0, bytes.size, watch)
   if (format === 'wav') return probeWav(bytes, watch)
-  if (format === 'amr') throw unsupported('AMR')
+  if (format === 'amr') throw needsFfmpeg('AMR')
   return probePackets(source, format, bytes.size, watch)
 }
 
@@ -136,7 +143,7 @@ async function probeWav(bytes: ByteSource, watch: Watch): Promise<Probe> {
   const { bytes: present, truncated } = wavDataBytes(layout, bytes.size)
   const end = layout.dataOffset + present
   if (layout.formatTag === 0x55) return { ...(await probeMp3(bytes, 'wav', layout.dataOffset, end, watch)), truncated }
-  if (!layout.codec) throw unsupported(`WAV with ${wavTagName(layout.formatTag)}`)
+  if (!layout.codec) throw needsFfmpeg(`WAV with ${wavTagName(layout.formatTag)}`)
   const { codec, channels, sampleRate, blockAlign } = layout
   const durationSeconds = present / blockAlign / sampleRate
   watch(durationSeconds)
@@ -195,15 +202,21 @@ async function probePackets(source: string | Buffer, format: AudioFormat, size: 
     )
   })
   if (!scan) throw notAudio(`a ${format} file without a sound track`)
-  const { peaks, busyRatio, audioBytes, ...facts } = scan
+  const { peaks, levels, busyRatio, audioBytes, sound, ...facts } = scan
+  const byPackets = {
+    speechRatio: busyRatio ?? 1,
+    channelSpeech: [busyRatio ?? 1],
+    peaks: [peaks],
+    levels: [levels],
+    alike: false,
+    rmsDb: null,
+  }
   return {
     ...facts,
+    ...(sound ?? byPackets),
     format,
     bitrate: facts.durationSeconds > 0 ? Math.round(((audioBytes || size) * 8) / facts.durationSeconds) : 0,
-    speechRatio: busyRatio ?? 1,
-    speechMeasure: busyRatio === null ? 'none' : 'packet_sizes',
-    peaks: [peaks],
-    rmsDb: null,
+    speechMeasure: sound !== null ? 'samples' : busyRatio === null ? 'none' : 'packet_sizes',
     truncated: false,
   }
 }
@@ -262,4 +275,12 @@ function unsupported(name: string): Permanent {
     `The recording is ${name}, which is not read here.`,
     'Set the telephony to store MP3 or WAV (PCM, A-law or mu-law), or convert the file and attach it again.',
   )
+}
+
+function needsFfmpeg(name: string): Permanent {
+  return new Permanent('needs_ffmpeg', {
+    message: `The recording is ${name}, which is read here only with the help of ffmpeg, and this worker has none.`,
+    hint: 'Install ffmpeg where the workers run (or name it in CALLSIFT_FFMPEG), then retry the call; or set the telephony to store MP3 or plain WAV.',
+    policy: 'fix',
+  })
 }

@@ -4,6 +4,8 @@ export type AudioFormat = 'wav' | 'mp3' | 'ogg' | 'flac' | 'm4a' | 'webm' | 'aac
 
 export type Sniffed =
   | { readonly kind: 'audio'; readonly format: AudioFormat }
+  /** Sound that only ffmpeg reads. */
+  | { readonly kind: 'exotic'; readonly name: string }
   /** Sound of a kind that is not read here, or a playlist that points elsewhere (never followed: it could name other files). */
   | { readonly kind: 'unsupported'; readonly name: string }
   | { readonly kind: 'other'; readonly name: string }
@@ -41,6 +43,7 @@ export function sniffAudio(head: Buffer): Sniffed {
   const starts = (magic: string) => head.length >= magic.length && head.toString('latin1', 0, magic.length) === magic
   if ((starts('RIFF') || starts('RIFX') || starts('RF64')) && head.toString('latin1', 8, 12) === 'WAVE')
     return { kind: 'audio', format: 'wav' }
+  if (starts('OggS') && head.toString('latin1', 28, 36) === 'Speex   ') return { kind: 'exotic', name: 'Speex' }
   if (starts('OggS')) return { kind: 'audio', format: 'ogg' }
   if (starts('fLaC')) return { kind: 'audio', format: 'flac' }
   if (starts('#!AMR')) return { kind: 'audio', format: 'amr' }

@@ -2,7 +2,8 @@ import type { SoundBlock } from './decode.ts'
 
 /** Bars of the player's picture, a channel. */
 export const PEAK_COUNT = 600
-const WINDOW_SECONDS = 0.02
+/** Levels are kept for stretches of this length. */
+export const WINDOW_SECONDS = 0.02
 /** Speech is judged in stretches of this length: longer than a word, shorter than most turns. */
 const STRETCH_WINDOWS = 100
 const FLOOR_DB = -120
@@ -25,7 +26,15 @@ export interface SoundMeasure {
   readonly rmsDb: number
   /** Share (0..1) of the time in which somebody speaks: see `measureSpeech`. */
   readonly speechRatio: number
+  /** Loudness of each 20 ms, dB below full scale; one row a channel. */
+  readonly levels: Float32Array[]
+  /** `speechRatio` of each channel by itself. */
+  readonly channelSpeech: number[]
+  /** Two channels that hold one and the same sound (their correlation is 0.9 or more), as telephony makes of a mono call. */
+  readonly alike: boolean
 }
+
+const MIN_ALIKE = 0.9
 
 /** Numbers that grow without copying at each step. */
 class Series {
@@ -46,9 +55,10 @@ class Series {
 
 /** Takes decoded sound block by block and keeps three numbers per channel and 20 ms. */
 export class SoundMeter {
-  readonly #peaks: Series[] = []
+  readonly #channels: { peaks: Series; levels: Series; crossings: Series }[] = []
   readonly #levels = new Series()
   readonly #crossings = new Series()
+  readonly #sums = { both: 0, left: 0, right: 0 }
   #pending: SoundBlock | null = null
   #energy = 0
   #samples = 0
@@ -91,12 +101,16 @@ export class SoundMeter {
         if (sample * before < 0) crossings++
         if (sample !== 0) before = sample
       }
-      let series = this.#peaks[channel]
-      if (!series) {
-        series = new Series()
-        this.#peaks[channel] = series
+      let kept = this.#channels[channel]
+      if (!kept) {
+        kept = { peaks: new Series(), levels: new Series(), crossings: new Series() }
+        this.#channels[channel] = kept
       }
-      series.push(peak)
+      kept.peaks.push(peak)
+      if (block.channels.length > 1) {
+        kept.levels.push(toDb(Math.sqrt(energy / (to - from))))
+        kept.crossings.push(crossings)
+      }
       this.#energy += energy
       this.#samples += to - from
       if (energy > loudest) {
@@ -104,15 +118,39 @@ export class SoundMeter {
         crossingsOfLoudest = crossings
       }
     }
+    const [left, right] = block.channels
+    if (left !== undefined && right !== undefined) this.#compare(left, right, from, to)
     this.#levels.push(toDb(Math.sqrt(Math.max(0, loudest) / (to - from))))
     this.#crossings.push(crossingsOfLoudest)
   }
 
+  #compare(left: Float32Array, right: Float32Array, from: number, to: number): void {
+    let [both, ofLeft, ofRight] = [0, 0, 0]
+    for (let index = from; index < to; index++) {
+      const [l, r] = [left[index] ?? 0, right[index] ?? 0]
+      both += l * r
+      ofLeft += l * l
+      ofRight += r * r
+    }
+    this.#sums.both += both
+    this.#sums.left += ofLeft
+    this.#sums.right += ofRight
+  }
+
   finish(): SoundMeasure {
+    const { both, left, right } = this.#sums
+    const [levels, crossings] = [this.#levels.values(), this.#crossings.values()]
+    const several = this.#channels.length > 1
+    const speechRatio = measureSpeech(levels, crossings)
     return {
-      peaks: this.#peaks.map((series) => shrinkPeaks(series.values())),
+      peaks: this.#channels.map((kept) => shrinkPeaks(kept.peaks.values())),
       rmsDb: this.#samples === 0 ? FLOOR_DB : Math.round(toDb(Math.sqrt(this.#energy / this.#samples)) * 10) / 10,
-      speechRatio: measureSpeech(this.#levels.values(), this.#crossings.values()),
+      speechRatio,
+      levels: several ? this.#channels.map((kept) => kept.levels.values()) : [levels],
+      channelSpeech: several
+        ? this.#channels.map((kept) => measureSpeech(kept.levels.values(), kept.crossings.values()))
+        : [speechRatio],
+      alike: left > 0 && right > 0 && both / Math.sqrt(left * right) >= MIN_ALIKE,
     }
   }
 }

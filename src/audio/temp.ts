@@ -58,6 +58,11 @@ function isAlive(pid: number): boolean {
 export interface RecordingCache {
   /** Puts the recording at `target` (a file that is not there yet); false where it is not in the cache. */
   get(sha256: string, target: string, runId: string): Promise<boolean>
+  /**
+   * The recording at a path in `folder`: from the cache, else by `fetch`, which gives the path it has fetched it to (null = it is another
+   * recording by now). Parts of one recording that want it at the same time wait for one fetch.
+   */
+  bring(sha256: string, folder: string, runId: string, fetch: () => Promise<string | null>): Promise<string | null>
   /** Takes the file in; the caller keeps its own and may remove it. */
   put(sha256: string, path: string, runId: string): Promise<void>
   /** The run has ended: recordings that no other run has used go. */
@@ -89,7 +94,28 @@ export function createRecordingCache(options: { root: string; maxBytes: number }
     await rm(pathOf(sha256), { force: true })
   }
 
-  return {
+  const fetching = new Map<string, Promise<unknown>>()
+  const cache: RecordingCache = {
+    async bring(sha256, folder, runId, fetch) {
+      const target = join(folder, 'cached')
+      for (;;) {
+        if (await cache.get(sha256, target, runId)) return target
+        const underWay = fetching.get(sha256)
+        if (underWay === undefined) break
+        await underWay
+      }
+      const mine = (async () => {
+        const path = await fetch()
+        if (path !== null) await cache.put(sha256, path, runId)
+        return path
+      })()
+      // Whoever waits looks into the cache again, and fetches for itself where this has failed.
+      fetching.set(
+        sha256,
+        mine.catch(() => undefined).finally(() => fetching.delete(sha256)),
+      )
+      return await mine
+    },
     async get(sha256, target, runId) {
       const path = pathOf(sha256)
       const entry = held.get(sha256)
@@ -136,6 +162,7 @@ export function createRecordingCache(options: { root: string; maxBytes: number }
     },
     size: total,
   }
+  return cache
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {

@@ -163,7 +163,10 @@ function addRerun(parent: Command, terminal: Terminal): void {
     'Runs a call again from a step. Outputs whose input is unchanged are reused; what must be paid again is said first.',
     ['callsift call rerun 42 --from classifyLead', 'callsift call rerun 42 --from writeTimeline --yes'],
   )
-    .requiredOption('--from <step>', 'locateRecording, planAudio, transcribePart, classifyLead or writeTimeline')
+    .requiredOption(
+      '--from <step>',
+      'locateRecording, planAudio, transcribePart, mergeTranscript, classifyLead or writeTimeline',
+    )
     .option('--yes', 'do not ask')
   command.action(async (call: string, options: Named & { from: string; yes?: boolean }) => {
     const { config, log } = readSettings(command, true)

@@ -42,6 +42,7 @@ const stepWords: Readonly<Record<string, string>> = {
   locateRecording: 'finding the recording and its CRM record',
   planAudio: 'fetching and measuring the recording',
   transcribePart: 'transcribing',
+  mergeTranscript: 'putting the transcript together',
   classifyLead: 'judging',
   writeTimeline: 'writing the timeline entry',
 }

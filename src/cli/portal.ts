@@ -133,6 +133,10 @@ async function readSetting(pair: string): Promise<[string, unknown]> {
   if (value === '') return [name, null]
   if (lists.has(name)) return [name, commaList(value)]
   if (numbers.has(name)) return [name, readNumber(name, value)]
+  if (name === 'lineLanguages') {
+    const pairs = commaList(value).map((pair) => [pair.slice(0, pair.lastIndexOf(':')), pair.split(':').at(-1)])
+    return [name, Object.fromEntries(pairs)]
+  }
   if (name === 'alertBot') {
     const [botId = '', dialogId] = value.split('/', 2)
     return [name, { botId: readNumber(name, botId), dialogId }]
@@ -145,7 +149,7 @@ function addSet(portal: Command, terminal: Terminal): void {
   const command = portal
     .command('set')
     .description(
-      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), chatModel, speechModel, prompt (@file reads a file), timeZone, capDailyMinutes, capMonthlyMinutes, capDailyCost, capMonthlyCost, alertBot (BOT/DIALOG), alertNoEventHours, workingHours.\nAn empty value takes one back to the program's default.",
+      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), lineLanguages (LINE:xx,…), stereo (split or mix), agentChannel (left, right or caller), glossary, chatModel, speechModel, prompt (@file reads a file), timeZone, capDailyMinutes, capMonthlyMinutes, capDailyCost, capMonthlyCost, alertBot (BOT/DIALOG), alertNoEventHours, workingHours.\nAn empty value takes one back to the program's default.",
     )
     .argument('<id>')
     .argument('<name=value...>')

@@ -45,6 +45,14 @@ export interface PortalSettings {
   users?: string[]
   lines?: string[]
   language?: string
+  /** By telephone line (PORTAL_NUMBER), where it differs from the portal's. */
+  lineLanguages?: Record<string, string>
+  /** Stereo recordings: each voice by itself, or both at once. */
+  stereo?: 'split' | 'mix'
+  /** On which channel our side speaks; `caller` (when not set): whoever called is on the left. */
+  agentChannel?: 'left' | 'right' | 'caller'
+  /** Names and words of the trade that the recogniser should know; sent with every part. */
+  glossary?: string
   chatModel?: string
   speechModel?: string
   prompt?: string

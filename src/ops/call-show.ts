@@ -23,11 +23,12 @@ export async function showCall(app: App, input: { call: string; portalId?: strin
     /** Ready to be sent to the upstream's support, when its own fault persists. */
     ticket: ticketOf(story.steps),
     cause: cause === null ? null : { class: cause, ...describeClass(cause) },
+    plan: output('planAudio'),
     verdict: output('classifyLead'),
     transcript: {
       parts: parts.length,
       done: heard.length,
-      texts: heard.map((part) => ({ index: part.index, output: part.output })),
+      merged: output('mergeTranscript'),
     },
     entry: output('writeTimeline'),
   }

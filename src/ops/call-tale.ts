@@ -12,6 +12,7 @@ export interface Answer {
 
 const endings: Readonly<Record<string, string>> = {
   no_speech: 'The recording holds no speech, so there is nothing to judge.',
+  transcript_only: 'Only a transcript was asked for.',
   no_recording: 'The portal never attached a recording. A later event or reconcile opens the call again.',
   merged: 'It turned out to be the same call as another one, and was merged into that.',
   not_audio: 'The recording is not an audio file.',

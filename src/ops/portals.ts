@@ -174,6 +174,12 @@ export const portalSettings = defineOperation({
       users: optional(ids),
       lines: optional(ids),
       language: optional(z.string().regex(/^([a-z]{2}|auto)$/, 'must be two letters (ISO 639) or auto')),
+      lineLanguages: optional(
+        z.record(word, z.string().regex(/^([a-z]{2}|auto)$/, 'must be two letters (ISO 639) or auto')),
+      ),
+      stereo: optional(z.enum(['split', 'mix'])),
+      agentChannel: optional(z.enum(['left', 'right', 'caller'])),
+      glossary: optional(z.string().min(1).max(800)),
       chatModel: optional(word),
       speechModel: optional(word),
       prompt: optional(z.string().min(1).max(20_000)),

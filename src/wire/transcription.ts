@@ -2,7 +2,16 @@ import { z } from 'zod'
 
 const seconds = z.number().nonnegative()
 
-const segment = z.object({ start: seconds, end: seconds, text: z.string() })
+const measure = z.number().optional().catch(undefined)
+
+const segment = z.object({
+  start: seconds,
+  end: seconds,
+  text: z.string(),
+  no_speech_prob: measure,
+  avg_logprob: measure,
+  compression_ratio: measure,
+})
 
 /**
  * `POST /v1/audio/transcriptions`, `json` and `verbose_json` alike. `text` is required; segments that are out of

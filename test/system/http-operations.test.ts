@@ -46,7 +46,7 @@ interface Shown {
   effects: { state: string; intentNo: number }[]
   verdict: { quality: string; score: number; reason: string } | null
   entry: { state: string; title: string; text: string } | null
-  transcript: { texts: { output: { text: string } }[] }
+  transcript: { merged: { segments: { text: string }[] } }
   answer: { sentence: string; mend: string | null }
   audit: { action: string; detail: { outcome: string } }[]
 }
@@ -78,13 +78,14 @@ describe('a call that went through', () => {
     const made = await make({})
     const shown = await until(made.callId, 'done')
     expect(shown.answer.sentence).toContain('its entry stands in the timeline')
-    expect(shown.transcript.texts[0]?.output.text).toContain('forty trucks')
+    expect(shown.transcript.merged.segments.map((one) => one.text).join(' ')).toContain('forty trucks')
     expect(shown.verdict).toMatchObject({ quality: expect.any(String), score: expect.any(Number) })
     expect(shown.entry).toMatchObject({ state: 'written', title: expect.stringContaining('AI classification') })
     expect(shown.steps.map((step) => step.name)).toEqual([
       'locateRecording',
       'planAudio',
       'transcribePart',
+      'mergeTranscript',
       'classifyLead',
       'writeTimeline',
     ])

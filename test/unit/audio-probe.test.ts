@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { inAudioThread } from '../../src/audio/audio-thread.ts'
 import { DEFAULT_PROBE_LIMITS, type Probe, probeAudio } from '../../src/audio/probe.ts'
-import { probeInThread } from '../../src/audio/probe-thread.ts'
 import { encodeWav } from '../../src/audio/wav.ts'
 import { Permanent } from '../../src/errors.ts'
 import { loadRecordings } from '../../src/sandbox/recordings.ts'
@@ -82,7 +82,7 @@ describe('a probe of every recording of the sandbox', () => {
     const [recording] = await loadRecordings()
     const path = join(folder, 'any-name.txt')
     await writeFile(path, (await recording?.bytes()) ?? '')
-    expect(await probeInThread(path)).toEqual(await probeAudio(path))
+    expect(await inAudioThread({ name: 'probe', order: { path } })).toEqual(await probeAudio(path))
   })
 })
 
@@ -229,7 +229,7 @@ describe('what is no recording is refused by its class', () => {
   it('with the same class from a thread', async () => {
     const path = join(folder, 'call.mp3')
     await writeFile(path, '<html>Log in</html>')
-    expect(await classOf(probeInThread(path))).toBe('not_audio')
+    expect(await classOf(inAudioThread({ name: 'probe', order: { path } }))).toBe('not_audio')
   })
 })
 
@@ -270,14 +270,16 @@ describe('what is no speech has a ratio of 0', () => {
 describe('the thread', () => {
   it('is ended where a damaged file sends the demuxer into an endless loop', async () => {
     const path = fileURLToPath(new URL('../fixtures/audio/endless-loop.webm', import.meta.url))
-    expect(await classOf(probeInThread(path, { ...DEFAULT_PROBE_LIMITS, maxCpuMs: 100 }))).toBe('too_expensive')
+    expect(
+      await classOf(inAudioThread({ name: 'probe', order: { path } }, { ...DEFAULT_PROBE_LIMITS, maxCpuMs: 100 })),
+    ).toBe('too_expensive')
   })
 
   it('is ended by an abort', async () => {
     const path = join(folder, 'long.wav')
     await writeFile(path, encodeWav(noise(600 * RATE, 9000), RATE))
     const abort = new AbortController()
-    const probing = probeInThread(path, DEFAULT_PROBE_LIMITS, abort.signal)
+    const probing = inAudioThread({ name: 'probe', order: { path } }, DEFAULT_PROBE_LIMITS, abort.signal)
     abort.abort(new Error('the run was cancelled'))
     await expect(probing).rejects.toThrow('the run was cancelled')
   })

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { CallInput } from '../call-input.ts'
+import { CallInput, TranscriptSegment } from '../call-input.ts'
 import { defaultRubric, judgePrompt } from '../judge-prompt.ts'
 import { step } from '../step.ts'
+import { tellTranscript } from '../tell-transcript.ts'
 
 const maxReason = 2_000
 
@@ -17,24 +18,21 @@ export const classifyLead = step({
   name: 'classifyLead',
   queue: 'classify',
   family: 'ai',
-  input: z.object({ run: CallInput, transcribePart: z.array(z.object({ text: z.string() })) }),
+  input: z.object({
+    run: CallInput,
+    mergeTranscript: z.object({ segments: z.array(TranscriptSegment).readonly(), language: z.string().nullable() }),
+  }),
   output: z.object({
-    ended: z.enum(['no_speech']).nullable(),
-    quality: Verdict.shape.quality.nullable(),
-    score: z.number().nullable(),
-    reason: z.string().nullable(),
+    quality: Verdict.shape.quality,
+    score: z.number(),
+    reason: z.string(),
     /** Why a person should look before trusting the verdict; empty = nothing doubtful was found. */
     doubts: z.array(z.string()),
     model: z.string().nullable(),
     usage: z.object({ promptTokens: z.number(), completionTokens: z.number() }),
   }),
-  async run(context, { run, transcribePart }) {
-    await context.recordings.drop(context.runId)
-    const transcript = transcribePart
-      .map((part) => part.text)
-      .join('\n')
-      .trim()
-    if (transcript === '') return { ...unheard, ended: 'no_speech' as const }
+  async run(context, { run, mergeTranscript }) {
+    const transcript = tellTranscript(mergeTranscript)
     const { settings } = context.portal
     const prompt = judgePrompt({
       rubric: settings.prompt ?? defaultRubric,
@@ -53,7 +51,6 @@ export const classifyLead = step({
       (answer) => answer.usage.promptTokens + answer.usage.completionTokens,
     )
     return {
-      ended: null,
       ...value,
       reason: tidyReason(value.reason),
       doubts: findDoubts(value, transcript),
@@ -66,15 +63,6 @@ export const classifyLead = step({
 /** Two asks of what no tokeniser splits finer than this, with room for the answers: set aside before, settled after. */
 function mostTokens(prompt: { system: string; user: string }): number {
   return 2 * (Math.ceil((prompt.system.length + prompt.user.length) / 1.5) + 2_000)
-}
-
-const unheard = {
-  quality: null,
-  score: null,
-  reason: null,
-  doubts: [],
-  model: null,
-  usage: { promptTokens: 0, completionTokens: 0 },
 }
 
 function inBand({ quality, score }: Verdict): boolean {

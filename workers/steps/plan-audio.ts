@@ -1,8 +1,14 @@
+import { join } from 'node:path'
 import { z } from 'zod'
-import { DEFAULT_PROBE_LIMITS, type Probe } from '../../src/audio/probe.ts'
-import { probeInThread } from '../../src/audio/probe-thread.ts'
+import { inAudioThread } from '../../src/audio/audio-thread.ts'
+import type { Tasks } from '../../src/audio/audio-worker.ts'
+import { withReadable } from '../../src/audio/make-readable.ts'
+import { defaultPlanOptions, type PlanOptions } from '../../src/audio/plan.ts'
+import { DEFAULT_PROBE_LIMITS } from '../../src/audio/probe.ts'
+import { readCall } from '../../src/db/call-facts.ts'
 import { Permanent } from '../../src/errors.ts'
-import { CallInput, Part, Recording } from '../call-input.ts'
+import type { CallContext } from '../call-context.ts'
+import { CallInput, Part, Recording, Speech } from '../call-input.ts'
 import { fetchRecording } from '../fetch-recording.ts'
 import { step } from '../step.ts'
 
@@ -14,11 +20,17 @@ const Plan = z.object({
   sha256: z.string(),
   bytes: z.number().int(),
   format: z.string().nullable(),
+  /** Read by way of ffmpeg: parts are cut from the WAV that it makes. */
+  recoded: z.boolean(),
+  encoding: z.enum(['copy', 'mp3']),
   durationSeconds: z.number().nullable(),
+  /** What is sent and paid for, all parts together: with a track for each voice up to twice the duration. */
+  heardSeconds: z.number(),
   channels: z.number().int().nullable(),
   speechRatio: z.number().nullable(),
   truncated: z.boolean(),
   peaks: z.array(z.array(z.number())),
+  speech: Speech,
   parts: z.array(Part),
 })
 
@@ -29,42 +41,79 @@ export const planAudio = step({
   family: 'portal',
   input: z.object({ run: CallInput, locateRecording: z.object({ recording: Recording.nullable() }) }),
   output: Plan,
-  async run(context, { locateRecording }) {
+  async run(context, { run, locateRecording }) {
     const { recording } = locateRecording
     if (recording === null) throw new Error('planAudio needs a recording')
+    const options = await chooseOptions(context, run.callId)
     const { path, bytes, sha256 } = await fetchRecording(context, recording)
     await context.beginWork()
-    const measured = await measure(path, context.signal)
-    if (typeof measured === 'string') return { ...nothing, ended: measured, sha256, bytes }
+    const planned = await makePlan(context, path, options)
+    if (typeof planned === 'string') return { ...nothing, ended: planned, sha256, bytes }
     await context.recordings.put(sha256, path, context.runId)
-    const plan = {
+    const { measured, plan, recoded } = planned
+    const facts = {
       sha256,
       bytes,
       format: measured.format,
+      recoded,
+      encoding: plan.encoding,
       durationSeconds: measured.durationSeconds,
+      heardSeconds: Math.round(plan.heardSeconds * 10) / 10,
       channels: measured.channels,
       speechRatio: measured.speechRatio,
       truncated: measured.truncated,
       peaks: measured.peaks.map((row) => row.map((peak) => Math.round(peak * 100) / 100)),
+      speech: plan.speech.map((row) => row.map(roundSpan)),
     }
-    if (measured.speechRatio === 0) return { ...plan, ended: 'no_speech' as const, parts: [] }
-    return { ...plan, ended: null, parts: [{ index: 0, startSeconds: 0, endSeconds: measured.durationSeconds }] }
+    const silent = measured.speechRatio === 0 || plan.parts.length === 0
+    if (silent) return { ...facts, ended: 'no_speech' as const, heardSeconds: 0, parts: [] }
+    const parts = plan.parts.map((part) => ({ ...part, spans: part.spans.map(roundSpan) }))
+    return { ...facts, ended: null, parts }
   },
 })
 
 const nothing = {
   format: null,
+  recoded: false,
+  encoding: 'copy' as const,
   durationSeconds: null,
+  heardSeconds: 0,
   channels: null,
   speechRatio: null,
   truncated: false,
   peaks: [],
+  speech: [],
   parts: [],
 }
 
-async function measure(path: string, signal: AbortSignal): Promise<Probe | z.output<typeof Ended>> {
+function roundSpan(span: { startSeconds: number; endSeconds: number }) {
+  const round = (seconds: number) => Math.round(seconds * 1_000) / 1_000
+  return { startSeconds: round(span.startSeconds), endSeconds: round(span.endSeconds) }
+}
+
+/** The portal's own words go before the program's. Whoever called is on the left, unless it is told otherwise. */
+async function chooseOptions(context: CallContext, callId: string): Promise<PlanOptions> {
+  const { settings } = context.portal
+  const call = await readCall(context.db, callId)
+  const told = settings.agentChannel ?? 'caller'
+  const agentChannel = told === 'caller' ? (call.direction === 'in' ? 1 : 0) : told === 'right' ? 1 : 0
+  const { stereo, maxPartBytes } = context.config
+  return { ...defaultPlanOptions, stereo: settings.stereo ?? stereo, maxPartBytes, agentChannel }
+}
+
+async function makePlan(
+  context: CallContext,
+  path: string,
+  options: PlanOptions,
+): Promise<(Tasks['plan']['result'] & { recoded: boolean }) | z.output<typeof Ended>> {
+  const { ffmpeg, signal } = context
+  const { maxSeconds } = DEFAULT_PROBE_LIMITS
+  const wavPath = async () => join(await context.tempDir(), 'recoded.wav')
   try {
-    return await probeInThread(path, DEFAULT_PROBE_LIMITS, signal)
+    return await withReadable(path, { ffmpeg, maxSeconds, signal, wavPath }, async (file) => ({
+      ...(await inAudioThread({ name: 'plan', order: { path: file.path, options } }, DEFAULT_PROBE_LIMITS, signal)),
+      recoded: file.recoded,
+    }))
   } catch (error) {
     const ended = error instanceof Permanent ? Ended.safeParse(error.class) : null
     if (ended?.success) return ended.data

@@ -3,6 +3,7 @@ import type { CallContext } from '../call-context.ts'
 import { CallInput } from '../call-input.ts'
 import { classifyLead } from '../steps/classify-lead.ts'
 import { locateRecording } from '../steps/locate-recording.ts'
+import { mergeTranscript } from '../steps/merge-transcript.ts'
 import { planAudio } from '../steps/plan-audio.ts'
 import { transcribePart } from '../steps/transcribe-part.ts'
 import { writeTimeline } from '../steps/write-timeline.ts'
@@ -12,5 +13,6 @@ export const call = defineWorkflow<CallContext, typeof CallInput>('call', CallIn
   .step(locateRecording, { endsWhen: (located) => located.ended })
   .step(planAudio, { endsWhen: (planned) => planned.ended })
   .each(transcribePart, ({ planAudio }) => planAudio.parts)
-  .step(classifyLead, { endsWhen: (judged) => judged.ended })
+  .step(mergeTranscript, { endsWhen: (merged) => merged.ended })
+  .step(classifyLead)
   .step(writeTimeline)

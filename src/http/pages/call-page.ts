@@ -17,10 +17,24 @@ export function callPage(language: Language, shown: CallShown, sandbox: boolean)
 ${shown.ticket !== null && html`<h2>${words.ticket}</h2><pre>${shown.ticket}</pre>`}
 ${verdict !== null && html`<h2>${words.verdict}</h2><p><strong>${field(verdict, 'quality')} (${field(verdict, 'score')}/100)</strong> ${field(verdict, 'reason')}</p>`}
 ${entry !== null && html`<h2>${words.entry}</h2><p>${field(entry, 'state')} ${field(entry, 'externalId')}</p><pre>${field(entry, 'title')}\n${field(entry, 'text')}</pre>`}
-${transcript.texts.length > 0 && html`<h2>${words.transcript}</h2>${transcript.texts.map((part) => html`<pre>${field(part.output, 'text')}</pre>`)}`}
+${transcriptLines(language, transcript.merged)}
 <h2>${words.steps}</h2>${stepTable(language, shown)}
 <h2>${words.deliveries}</h2><ul>${shown.deliveries.map((one) => html`<li>${stamp(one.receivedAt)} ${one.source} ${one.event} ${one.outcome} ${one.reason}</li>`)}</ul>`
   return frame(language, { title: `${words.call} ${call.id}`, sandbox, body })
+}
+
+/** A line a segment: when, who where each side has a channel of its own, what. */
+function transcriptLines({ words }: Language, merged: unknown): Html | null {
+  const segments = field(merged, 'segments')
+  if (!Array.isArray(segments) || segments.length === 0) return null
+  const names: Readonly<Record<string, string>> = { agent: words.agent, customer: words.customer }
+  const lines = segments.map((segment: unknown) => {
+    const start = Number(field(segment, 'start'))
+    const speaker = names[String(field(segment, 'speaker'))]
+    const at = `${Math.floor(start / 60)}:${String(Math.floor(start % 60)).padStart(2, '0')}`
+    return html`<p><small>${at}</small> ${speaker !== undefined && html`<strong>${speaker}:</strong> `}${field(segment, 'text')}</p>`
+  })
+  return html`<h2>${words.transcript}</h2>${lines}`
 }
 
 function stepTable({ words }: Language, shown: CallShown): Html {

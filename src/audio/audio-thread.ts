@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Permanent } from '../errors.ts'
-import { DEFAULT_PROBE_LIMITS, type Probe, type ProbeLimits } from './probe.ts'
-import type { ProbeAnswer } from './probe-worker.ts'
+import type { Answer, Task, Tasks } from './audio-worker.ts'
+import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe.ts'
 
 const MAX_HEAP_MB = 256
 /** More threads than cores would only make each other late, and http with them. */
@@ -25,20 +25,19 @@ const waiting: (() => void)[] = []
 const idle: Thread[] = []
 
 /**
- * `probeAudio` of a file in another thread, so that http stays quick meanwhile; no more at once than cores but one. A thread
- * serves one file after another; one that was aborted, overspent or died is ended. Throws what `probeAudio` throws; on abort,
- * the signal's reason.
+ * Work on sound in another thread, so that http stays quick meanwhile; no more at once than cores but one. A thread serves one task
+ * after another; one that was aborted, overspent or died is ended. Throws what the task throws; on abort, the signal's reason.
  */
-export async function probeInThread(
-  path: string,
+export async function inAudioThread<Name extends keyof Tasks>(
+  task: Task<Name>,
   limits: ProbeLimits = DEFAULT_PROBE_LIMITS,
   signal?: AbortSignal,
-): Promise<Probe> {
+): Promise<Tasks[Name]['result']> {
   if (running >= MAX_THREADS) await new Promise<void>((resolve) => waiting.push(resolve))
   else running++
   try {
     signal?.throwIfAborted()
-    return readAnswer(await askThread(path, limits, signal))
+    return readAnswer(await askThread(task, limits, signal)) as Tasks[Name]['result']
   } finally {
     const next = waiting.shift()
     if (next) next()
@@ -46,14 +45,14 @@ export async function probeInThread(
   }
 }
 
-function readAnswer(answer: ProbeAnswer): Probe {
-  if (answer.ok) return answer.probe
+function readAnswer(answer: Answer): unknown {
+  if (answer.ok) return answer.result
   if (answer.failureClass === null) throw new Error(answer.message)
-  throw new Permanent(answer.failureClass, { message: answer.message, hint: answer.hint })
+  throw new Permanent(answer.failureClass, { message: answer.message, hint: answer.hint, policy: answer.policy })
 }
 
 function startThread(): Thread {
-  const file = import.meta.url.endsWith('.ts') ? './probe-worker.ts' : './probe-worker.js'
+  const file = import.meta.url.endsWith('.ts') ? './audio-worker.ts' : './audio-worker.js'
   const worker = new Worker(new URL(file, import.meta.url), {
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   })
@@ -67,12 +66,16 @@ function startThread(): Thread {
   return thread
 }
 
-async function askThread(path: string, limits: ProbeLimits, signal: AbortSignal | undefined): Promise<ProbeAnswer> {
+async function askThread(
+  task: Task<keyof Tasks>,
+  limits: ProbeLimits,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
   const thread = idle.pop() ?? startThread()
   const { worker } = thread
   worker.ref()
   try {
-    const answer = await listen(thread, limits, signal, () => worker.postMessage({ path, limits }))
+    const answer = await listen(thread, limits, signal, () => worker.postMessage({ ...task, limits }))
     // An idle thread must not keep a program alive that has nothing else to do.
     worker.unref()
     idle.push(thread)
@@ -88,10 +91,10 @@ function listen(
   limits: ProbeLimits,
   signal: AbortSignal | undefined,
   begin: () => void,
-): Promise<ProbeAnswer> {
+): Promise<Answer> {
   const { worker } = thread
   const busyMs = () => worker.performance.eventLoopUtilization().active
-  const { promise, resolve, reject } = Promise.withResolvers<ProbeAnswer>()
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const abort = () => reject(signal?.reason)
   const fail = (error: NodeJS.ErrnoException) =>
     reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooExpensive(`took more than ${MAX_HEAP_MB} MB`, error) : error)

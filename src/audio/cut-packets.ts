@@ -1,0 +1,63 @@
+import {
+  EncodedAudioPacketSource,
+  EncodedPacketSink,
+  FilePathSource,
+  FilePathTarget,
+  FlacOutputFormat,
+  Input,
+  Mp4OutputFormat,
+  OggOutputFormat,
+  Output,
+  type OutputFormat,
+  WebMOutputFormat,
+} from 'mediabunny'
+import { READERS } from './packet-scan.ts'
+import type { Span, TimePoint } from './shapes.ts'
+import type { AudioFormat } from './sniff.ts'
+
+const WRITERS: Partial<Record<AudioFormat, () => OutputFormat>> = {
+  ogg: () => new OggOutputFormat(),
+  flac: () => new FlacOutputFormat(),
+  m4a: () => new Mp4OutputFormat(),
+  webm: () => new WebMOutputFormat(),
+  aac: () => new Mp4OutputFormat(),
+}
+
+/** Copies the packets of the spans into a container of the same kind. Returns where what was written comes from. */
+export async function copyPackets(
+  source: string,
+  format: AudioFormat,
+  spans: readonly Span[],
+  target: string,
+): Promise<TimePoint[]> {
+  const [formats, writer] = [READERS[format], WRITERS[format]]
+  if (formats === undefined || writer === undefined) throw new Error(`no container to cut ${format} into`)
+  const input = new Input({ source: new FilePathSource(source), formats: [...formats] })
+  const output = new Output({ format: writer(), target: new FilePathTarget(target) })
+  try {
+    const track = await input.getPrimaryAudioTrack()
+    const codec = await track?.getCodec()
+    if (!track || !codec) throw new Error(`the ${format} file has no sound track any more`)
+    const packets = new EncodedAudioPacketSource(codec)
+    output.addAudioTrack(packets)
+    await output.start()
+    const decoderConfig = (await track.getDecoderConfig()) ?? undefined
+    const sink = new EncodedPacketSink(track)
+    const timeMap: TimePoint[] = []
+    let written = 0
+    for (const span of spans) {
+      const first = (await sink.getPacket(Math.max(0, span.startSeconds))) ?? (await sink.getFirstPacket())
+      if (first === null) continue
+      timeMap.push({ atSeconds: written, fromSeconds: Math.max(0, first.timestamp) })
+      for await (const packet of sink.packets(first)) {
+        if (packet.timestamp >= span.endSeconds) break
+        await packets.add(packet.clone({ timestamp: written }), { ...(decoderConfig && { decoderConfig }) })
+        written += packet.duration
+      }
+    }
+    await output.finalize()
+    return timeMap
+  } finally {
+    input.dispose()
+  }
+}
