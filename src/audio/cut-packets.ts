@@ -23,6 +23,9 @@ const WRITERS: Partial<Record<AudioFormat, () => OutputFormat>> = {
   aac: () => new Mp4OutputFormat(),
 }
 
+/** AAC and Opus packets lean on the ones before them; the recording itself may begin with packets before its time 0. */
+const LEAD_SECONDS = 0.15
+
 /** Copies the packets of the spans into a container of the same kind. Returns where what was written comes from. */
 export async function copyPackets(
   source: string,
@@ -46,9 +49,9 @@ export async function copyPackets(
     const timeMap: TimePoint[] = []
     let written = 0
     for (const span of spans) {
-      const first = (await sink.getPacket(Math.max(0, span.startSeconds))) ?? (await sink.getFirstPacket())
+      const first = (await sink.getPacket(span.startSeconds - LEAD_SECONDS)) ?? (await sink.getFirstPacket())
       if (first === null) continue
-      timeMap.push({ atSeconds: written, fromSeconds: Math.max(0, first.timestamp) })
+      timeMap.push({ atSeconds: written, fromSeconds: first.timestamp })
       for await (const packet of sink.packets(first)) {
         if (packet.timestamp >= span.endSeconds) break
         await packets.add(packet.clone({ timestamp: written }), { ...(decoderConfig && { decoderConfig }) })

@@ -6,6 +6,8 @@ const PAD_WINDOWS = 15
 /** A shorter silence is a speaker drawing breath. */
 const MIN_SILENCE_WINDOWS = 50
 const SILENCE_DB = -55
+/** So far below a channel's loud moments lies what comes over from the other one: codecs that code both together let it through. */
+const CROSSTALK_DB = 30
 
 /** The level that lies at `share` (0..1) of the sorted levels, dB. */
 export function levelAt(levels: Float32Array, share: number): number {
@@ -22,7 +24,7 @@ export function findSpeech(levels: Float32Array): Span[] {
   const quiet = Math.max(levelAt(levels, 0.05), SILENCE_DB - 20)
   const top = levelAt(levels, 1 - Math.min(0.05, 25 / Math.max(1, levels.length)))
   if (top < SILENCE_DB) return []
-  const threshold = Math.max(SILENCE_DB, quiet + Math.max(3, (top - quiet) * 0.3))
+  const threshold = Math.max(SILENCE_DB, top - CROSSTALK_DB, quiet + Math.max(3, (top - quiet) * 0.3))
   const spans: { from: number; to: number }[] = []
   for (let index = 0; index < levels.length; index++) {
     if ((levels[index] ?? -120) < threshold) continue
