@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what some of the tests use beside Node: Redis, Postgres, Chromium, ffmpeg, espeak-ng. Needs root and apt.
+# Installs what some of the tests use beside Node: Redis, Postgres, Chromium, ffmpeg, espeak-ng, strace. Needs root and apt.
 # What could not be had is said, and is no failure: the tests that need it say so themselves at the end of their run.
 set -uo pipefail
 
@@ -8,6 +8,7 @@ declare -A packages=(
   [postgres]=postgresql
   [chromium]=chromium
   [ffmpeg]=ffmpeg
+  [strace]=strace
   [espeak-ng]=espeak-ng
 )
 

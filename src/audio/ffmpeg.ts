@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access, open } from 'node:fs/promises'
+import { constants, createReadStream, createWriteStream } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -65,7 +65,6 @@ async function recode(
     ['-map', '0:a:0', '-vn', '-sn', '-dn', '-map_metadata', '-1', '-t', String(limits.maxSeconds + 1)],
     ['-fs', String(MAX_WAV_BYTES), '-c:a', 'pcm_s16le', '-f', 'wav', 'pipe:1'],
   ].flat()
-  const [from, to] = [await open(source, 'r'), await open(target, 'wx', 0o600)]
   const child = spawn(ffmpeg, args, { stdio: ['pipe', 'pipe', 'pipe'], env: {}, shell: false })
   const end = () => child.kill('SIGKILL')
   const wall = setTimeout(end, MAX_WALL_MS)
@@ -80,8 +79,8 @@ async function recode(
   })
   try {
     // It may have heard enough before the file ends: then the rest of the file has no reader, and that is no failure.
-    const feeding = pipeline(from.createReadStream({ autoClose: false }), child.stdin).catch(() => undefined)
-    const writing = pipeline(child.stdout, to.createWriteStream({ autoClose: false }))
+    const feeding = pipeline(createReadStream(source), child.stdin).catch(() => undefined)
+    const writing = pipeline(child.stdout, createWriteStream(target, { flags: 'wx', mode: 0o600 }))
     const [code] = await Promise.all([ended, feeding, writing])
     limits.signal?.throwIfAborted()
     if (code === 0) return
@@ -90,8 +89,6 @@ async function recode(
     clearTimeout(wall)
     limits.signal?.removeEventListener('abort', end)
     end()
-    await from.close()
-    await to.close()
   }
 }
 

@@ -62,6 +62,7 @@ export async function followCall(
 ): Promise<CallShown | null> {
   const told = new Map<string, string>()
   const began = performance.now()
+  let barAt = -1
   for (;;) {
     const shown = await operations.ask('call.show', { call: callId }, CallShown)
     for (const step of shown.steps) {
@@ -75,6 +76,12 @@ export async function followCall(
       terminal.note(
         `${seconds} s  ${stepWords[step.name] ?? step.name}${part}: ${step.state === 'ready' ? 'put off' : step.state}${why}`,
       )
+    }
+    const parts = shown.steps.filter((step) => step.name === 'transcribePart')
+    const heard = parts.filter((step) => step.state === 'done').length
+    if (parts.length > 1 && heard > barAt) {
+      barAt = heard
+      terminal.progress(heard, parts.length, 'parts heard')
     }
     if (shown.run !== null && shown.run.state !== 'running') return shown
     if (stop.aborted) return null

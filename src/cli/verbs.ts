@@ -9,12 +9,14 @@ import { addExport } from './export.ts'
 import { addHealth } from './health.ts'
 import { addImport } from './import.ts'
 import { addMigrate } from './migrate.ts'
+import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
 import { addSandbox } from './sandbox.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
 import type { Terminal } from './terminal.ts'
 import { addToken } from './token.ts'
+import { addTranscribe } from './transcribe.ts'
 import { addDeliveries, addGate, addReconcile } from './upkeep.ts'
 import { addWork } from './work.ts'
 
@@ -26,6 +28,8 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addStatus,
   addDoctor,
   addCall,
+  addTranscribe,
+  addPlan,
   addRetry,
   addPortal,
   addToken,

@@ -143,7 +143,7 @@ async function insertCalls<Context>(
     calls.map((call, place) => ({
       key: namesOf(call)[0] ?? '',
       portalId: call.portalId,
-      input: { callId: ids[place] ?? '' },
+      input: { callId: ids[place] ?? '', ...(call.transcriptOnly === true ? { transcriptOnly: true } : {}) },
       priority: call.source === 'backfill' ? 10 : 0,
     })),
   )

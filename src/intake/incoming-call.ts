@@ -22,6 +22,8 @@ export interface IncomingCall {
   readonly entityId?: string
   /** Runs everything, shows the entry, writes nothing. */
   readonly dryRun?: boolean
+  /** Ends with the transcript; nothing is judged or written. Never the same call as one that is to be judged. */
+  readonly transcriptOnly?: boolean
   /** The delivery as it is kept for the Deliveries page: no tokens, phone numbers shortened. */
   readonly masked: Record<string, unknown>
 }
@@ -37,6 +39,8 @@ export function identitiesOf(call: IncomingCall): string[] {
   if (names.length > 0) return names
   if (call.idempotencyKey !== undefined) return [`${call.portalId}|key|${call.idempotencyKey}`]
   const entity = `${call.entityTypeId ?? ''}:${call.entityId ?? ''}`
+  if (call.audioSha256 !== undefined && call.transcriptOnly === true)
+    return [`${call.portalId}|transcript|${call.audioSha256}`]
   if (call.audioSha256 !== undefined) return [`${call.portalId}|audio|${call.audioSha256}|${entity}`]
   if (call.recordingUrl !== undefined) return [`${call.portalId}|url|${call.recordingUrl}|${entity}`]
   return []

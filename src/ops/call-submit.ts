@@ -27,6 +27,12 @@ export const EntityInput = {
     .optional(),
 }
 
+/** Also as a form's text. */
+const yes = z.union([
+  z.boolean(),
+  z.enum(['true', 'false', '1', '0']).transform((word) => word === 'true' || word === '1'),
+])
+
 export const SubmitInput = z
   .strictObject({
     portalId: z.string().min(1).optional(),
@@ -38,9 +44,9 @@ export const SubmitInput = z
     uploadId: RowId.optional(),
     recordingUrl: recordingUrl.optional(),
     ...EntityInput,
-    dryRun: z
-      .union([z.boolean(), z.enum(['true', 'false', '1', '0']).transform((word) => word === 'true' || word === '1')])
-      .optional(),
+    dryRun: yes.optional(),
+    /** Of a file: ends with the transcript. */
+    transcriptOnly: yes.optional(),
     idempotencyKey: text(255).optional(),
   })
   .refine(
@@ -51,6 +57,9 @@ export const SubmitInput = z
   )
   .refine((input) => input.uploadId === undefined || input.recordingUrl === undefined, {
     message: 'a file and a recordingUrl can not both be given',
+  })
+  .refine((input) => input.transcriptOnly !== true || input.uploadId !== undefined, {
+    message: 'a transcript alone is made of a file',
   })
   .refine((input) => (input.entityTypeId === undefined) === (input.entityId === undefined), {
     message: 'entityTypeId and entityId belong together',
@@ -114,6 +123,7 @@ export async function submitCall(app: App, input: SubmitInput): Promise<Submitte
     ...(entityTypeId === undefined ? {} : { entityTypeId }),
     ...(entityId === undefined ? {} : { entityId }),
     ...(input.dryRun === undefined ? {} : { dryRun: input.dryRun }),
+    ...(input.transcriptOnly === undefined ? {} : { transcriptOnly: input.transcriptOnly }),
     // The address itself may hold a secret: only its host is kept for the page.
     masked: {
       callId,

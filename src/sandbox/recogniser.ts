@@ -1,5 +1,8 @@
 import { decodeMp3Frames, decodeWavBlock, type SoundBlock, thinOut } from '../audio/decode.ts'
+import { findSpeech } from '../audio/find-speech.ts'
 import { scanMp3Frames } from '../audio/mp3-frames.ts'
+import type { Span } from '../audio/shapes.ts'
+import { SoundMeter } from '../audio/sound-meter.ts'
 import { CorruptWav, readWavLayout, wavDataBytes } from '../audio/wav.ts'
 import { findEnvelope, measureEnvelope } from './envelope.ts'
 import { HASH_DIGITS, hashMp3Frames, hashWavBlocks, readWavSound, WAV_BLOCK_SAMPLES } from './frame-hashes.ts'
@@ -178,15 +181,42 @@ async function measureTracks(recordings: readonly Recording[]): Promise<Track[]>
     if (!sound) throw new Error(`The sandbox's recording ${recording.file} can't be decoded.`)
     tracks.push({ recording, envelope: measureEnvelope(sumChannels(sound.channels), sound.sampleRate) })
     if (sound.channels.length < 2) continue
+    const meter = new SoundMeter()
+    meter.add(sound)
+    const { levels } = meter.finish()
     for (const [index, samples] of sound.channels.entries()) {
-      tracks.push({
-        recording,
-        speaker: index === 0 ? 'agent' : 'customer',
-        envelope: measureEnvelope(samples, sound.sampleRate),
-      })
+      const speaker = index === 0 ? 'agent' : 'customer'
+      tracks.push({ recording, speaker, envelope: measureEnvelope(samples, sound.sampleRate) })
+      // Who sends each side by itself leaves its silence out.
+      const spans = findSpeech(levels[index] ?? new Float32Array(0))
+      const spoken = joinSamples(
+        spans.map((span) =>
+          samples.subarray(...[span.startSeconds, span.endSeconds].map((at) => at * sound.sampleRate)),
+        ),
+      )
+      const envelope = measureEnvelope(spoken, sound.sampleRate)
+      tracks.push({ recording: withoutSilence(recording, spans), speaker, envelope })
     }
   }
   return tracks
+}
+
+/** The recording's segments at the times they have when only the spans are heard, one after another. */
+function withoutSilence(recording: Recording, spans: readonly Span[]): Recording {
+  const heardAt = (seconds: number) =>
+    spans.reduce((sum, span) => sum + Math.max(0, Math.min(seconds, span.endSeconds) - span.startSeconds), 0)
+  const segments = recording.segments.map((one) => ({ ...one, start: heardAt(one.start), end: heardAt(one.end) }))
+  return { ...recording, segments }
+}
+
+function joinSamples(pieces: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.length
+  }
+  return joined
 }
 
 function sumChannels(channels: readonly Float32Array[]): Float32Array {
@@ -265,14 +295,7 @@ async function collect(audio: Buffer): Promise<SoundBlock | null> {
   const first = blocks[0]
   if (!first) return null
   const channels = first.channels.map((_, channel) => {
-    const parts = blocks.map((block) => block.channels[channel] ?? new Float32Array(0))
-    const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-    let at = 0
-    for (const part of parts) {
-      joined.set(part, at)
-      at += part.length
-    }
-    return joined
+    return joinSamples(blocks.map((block) => block.channels[channel] ?? new Float32Array(0)))
   })
   return { sampleRate: first.sampleRate, channels }
 }

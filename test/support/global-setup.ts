@@ -39,6 +39,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const kind = url.pathname.slice(1)
+    if (kind === 'missing') {
+      const reason = url.searchParams.get('reason') ?? ''
+      notRun.set(reason, (notRun.get(reason) ?? new Set()).add(url.searchParams.get('what') ?? ''))
+      response.end()
+      return
+    }
     const start = starters[kind]
     if (start === undefined) {
       response.writeHead(404).end()
@@ -70,7 +76,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const lines = [...notRun].flatMap(([reason, whats]) => [...whats].map((what) => `NOT RUN: ${what}: ${reason}`))
     const bar = '!'.repeat(100)
     process.stderr.write(
-      `\n${bar}\n${lines.join('\n')}\nInstall Redis and Postgres, or a container engine, or set TEST_REDIS_URL and TEST_DATABASE_URL.\n${bar}\n`,
+      `\n${bar}\n${lines.join('\n')}\nscripts/setup-machine.sh installs what is missing where apt is; stores may also be named in TEST_REDIS_URL and TEST_DATABASE_URL.\n${bar}\n`,
     )
   }
 }

@@ -163,7 +163,7 @@ export const encodings = {
   M4A: { end: 'm4a', args: ['-c:a', 'aac', '-b:a', '32k'] },
 } as const
 
-export const ffmpegPath = findBinary('ffmpeg')
+const ffmpegPath = findBinary('ffmpeg')
 
 /** Runs ffmpeg; rejects with what it said. */
 export async function runFfmpeg(args: readonly string[]): Promise<void> {

@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { encodings, ffmpegPath, runFfmpeg, type ToneCall, writeToneCall } from '../support/tone-calls.ts'
+import { needsPrograms } from '../support/needs.ts'
+import { encodings, runFfmpeg, type ToneCall, writeToneCall } from '../support/tone-calls.ts'
 import { transcribeTones } from '../support/transcribe-tones.ts'
 
+const encoder = await needsPrograms('long calls in every format', ['ffmpeg'])
 /** The true limits, in a tenth and less of the time; the true ones are kept by test/long. */
 const short = { maxWholeSeconds: 50, maxPartSeconds: 40, searchSeconds: 8, overlapSeconds: 10 }
 const seconds = 130
@@ -30,7 +32,7 @@ async function encode(call: ToneCall, name: keyof typeof encodings): Promise<str
 const truth = (call: ToneCall, channel?: number) =>
   call.words.filter((word) => channel === undefined || word.channel === channel).map((word) => word.text)
 
-describe.skipIf(ffmpegPath === undefined)('a long call in parts', () => {
+describe.skipIf(encoder === null)('a long call in parts', () => {
   describe.each(Object.keys(encodings) as (keyof typeof encodings)[])('as %s', (name) => {
     it.each(['segments', 'text'] as const)('cut in pauses, is heard word for word (%s)', async (told) => {
       const path = await encode(paused, name)

@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
+import { z } from 'zod'
+import { exitCodes } from './exit-codes.ts'
+import { CallShown, followCall } from './follow-call.ts'
+import { withOperations } from './operations.ts'
+import { readSettings, withExamples } from './options.ts'
+import { concurrencyOf } from './service.ts'
+import { listenForStop } from './stopping.ts'
+import type { Terminal } from './terminal.ts'
+import { transcriptAs, transcriptFormats } from './transcript-formats.ts'
+
+interface TranscribeOptions {
+  readonly format: (typeof transcriptFormats)[number]
+  readonly out?: string
+  readonly portal?: string
+}
+
+const Submitted = z.object({ callId: z.string() })
+const Merged = z.object({
+  transcript: z.object({
+    merged: z
+      .object({
+        segments: z.array(
+          z.object({
+            speaker: z.enum(['agent', 'customer']).nullable(),
+            start: z.number(),
+            end: z.number(),
+            text: z.string(),
+          }),
+        ),
+        language: z.string().nullable(),
+        timesEstimated: z.boolean(),
+        openSeams: z.array(z.number()),
+        talk: z.unknown(),
+      })
+      .nullable(),
+  }),
+})
+
+export function addTranscribe(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('transcribe')
+    .summary('transcribe a recording on this machine: text, json, srt or vtt')
+    .description(
+      "Transcribes a recording by way of a portal's key, with its caps, gates and settings, and prints the transcript. Nothing is judged and nothing is written to the CRM.\nThe same file a second time costs nothing: what was heard is kept.",
+    )
+    .argument('<file>', 'a recording on this machine; `callsift plan FILE` tells what it will cost')
+    .addOption(new Option('--format <kind>', 'of the transcript').choices([...transcriptFormats]).default('text'))
+    .option('-o, --out <file>', 'write it there')
+    .option('--portal <id>', 'by the key of this portal; needed where there are several')
+  withExamples(command, ['callsift transcribe call.mp3', 'callsift transcribe long-call.wav --format srt -o call.srt'])
+  command.action(async (file: string, options: TranscribeOptions) => {
+    const { config, log } = readSettings(command, true)
+    const stopping = listenForStop()
+    const stop = new AbortController()
+    void stopping.asked.then(() => stop.abort())
+    try {
+      await withOperations(config, log, async (operations) => {
+        const fields = { transcriptOnly: 'true', ...(options.portal === undefined ? {} : { portalId: options.portal }) }
+        const { callId } = await operations.submitFile(file, fields, Submitted)
+        // Nobody else owns this embedded record, so nobody else would do the work.
+        if (operations.app !== null && !config.hasDatabase) {
+          await operations.app.start()
+          await operations.app.engine.work({ concurrency: concurrencyOf(config) })
+        }
+        const shown = await followCall(terminal, operations, callId, stop.signal)
+        if (shown === null) {
+          terminal.note(
+            `No longer watching. The same command goes on later, or look with: callsift call show ${callId}`,
+          )
+          process.exitCode = exitCodes.tryLater
+          return
+        }
+        const { merged } = (await operations.ask('call.show', { call: callId }, Merged)).transcript
+        if (merged === null) {
+          const { answer } = CallShown.parse(shown)
+          terminal.note(answer.sentence)
+          if (answer.mend !== null) terminal.note(`  ${answer.mend}`)
+          process.exitCode = exitCodes.failed
+          return
+        }
+        if (merged.timesEstimated) terminal.note('The upstream gave no times; they are estimated.')
+        const text = transcriptAs(options.format, merged)
+        if (options.out === undefined) terminal.line(text)
+        else {
+          await writeFile(options.out, `${text}\n`)
+          terminal.note(`The transcript is in ${options.out}.`)
+        }
+      })
+    } finally {
+      stopping.release()
+    }
+  })
+}

@@ -1,0 +1,20 @@
+import { inject } from 'vitest'
+import { findBinary } from './processes.ts'
+
+/**
+ * The paths of programs that a suite needs beside Node; null where one is missing, which the end of the run then says in capitals. With
+ * CI or CALLSIFT_TEST_FULL set, a missing program is a failure.
+ */
+export async function needsPrograms<Name extends string>(
+  what: string,
+  names: readonly Name[],
+): Promise<Record<Name, string> | null> {
+  const found = names.map((name) => [name, findBinary(name)] as const)
+  const missing = found.filter(([, path]) => path === undefined).map(([name]) => name)
+  if (missing.length === 0) return Object.fromEntries(found) as Record<Name, string>
+  const reason = `${missing.join(' and ')} cannot be had`
+  if (process.env['CI'] !== undefined || process.env['CALLSIFT_TEST_FULL'] !== undefined)
+    throw new Error(`${what}: ${reason}`)
+  await fetch(`${inject('storesUrl')}/missing?${new URLSearchParams({ what, reason })}`)
+  return null
+}
