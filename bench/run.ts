@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { measureAudio } from './audio.ts'
 import { measureBacklog } from './backlog.ts'
 import { measureEmbeddedIngest, measureIngest } from './ingest.ts'
 import { startStores } from './installation.ts'
@@ -16,15 +17,17 @@ const { values, positionals } = parseArgs({
 })
 const wanted = (name: string) => positionals.length === 0 || positionals.includes(name)
 const rows: Row[] = []
-const stores = await startStores()
+// Sound alone needs no stores.
+const stores = positionals.length === 1 && wanted('audio') ? null : await startStores()
 try {
-  if (wanted('ingest')) {
+  if (wanted('audio')) rows.push(...(await measureAudio(values.full || positionals.length > 0 ? 65 : 10)))
+  if (stores !== null && wanted('ingest')) {
     const plan = values.full
       ? { rates: [200, 500, 1_000, 1_500, 2_000], stepSeconds: 8, sustainedSeconds: 60 }
       : { rates: [500, 1_000, 1_500], stepSeconds: 4, sustainedSeconds: 8 }
     rows.push(...(await measureIngest(stores, plan)))
   }
-  if (wanted('pipeline')) {
+  if (stores !== null && wanted('pipeline')) {
     const plan = values.full
       ? { portals: 24, backlog: 2_000, gentle: { calls: 200, perSecond: 5 } }
       : { portals: 24, backlog: 400, gentle: { calls: 40, perSecond: 5 } }
@@ -33,12 +36,12 @@ try {
       ...(await measureEmbeddedPipeline({ ...plan, backlog: plan.backlog / 4, gentle: { calls: 20, perSecond: 2 } })),
     )
   }
-  if (wanted('backlog')) rows.push(...(await measureBacklog(stores, 100_000, 6)))
-  if (wanted('soak'))
+  if (stores !== null && wanted('backlog')) rows.push(...(await measureBacklog(stores, 100_000, 6)))
+  if (stores !== null && wanted('soak'))
     rows.push(...(await measureSoak(stores, values.minutes === undefined ? 20 : Number(values.minutes) * 60)))
   if (wanted('ingest')) rows.push(...(await measureEmbeddedIngest(values.full ? 60 : 8)))
 } finally {
-  await stores.stop()
+  await stores?.stop()
 }
 printTable(rows, values.json)
 note('done')

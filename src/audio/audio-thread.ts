@@ -54,7 +54,8 @@ function readAnswer(answer: Answer): unknown {
 function startThread(): Thread {
   const file = import.meta.url.endsWith('.ts') ? './audio-worker.ts' : './audio-worker.js'
   const worker = new Worker(new URL(file, import.meta.url), {
-    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    // A small nursery: blocks of sound live for a moment, and a large one would fill with them before it is swept.
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 8 },
   })
   const thread = { worker, busyBefore: 0 }
   // One that dies while nobody waits for it is simply not asked again.

@@ -32,6 +32,9 @@ export interface PacketScan {
   readonly busyRatio: number | null
 }
 
+/** Few steps through the generators: there are fifty packets a second of sound. */
+const PACKETS_PER_GROUP = 100
+
 export const READERS: Partial<Record<AudioFormat, readonly InputFormat[]>> = {
   ogg: [OGG],
   flac: [FLAC],
@@ -66,7 +69,8 @@ export async function scanPackets(
     let end = 0
     let audioBytes = 0
     const metadataOnly = codec !== 'opus'
-    const walk = async function* (): AsyncGenerator<Uint8Array> {
+    const walk = async function* (): AsyncGenerator<Uint8Array[]> {
+      let group: Uint8Array[] = []
       for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly })) {
         first ??= packet.timestamp
         end = Math.max(end, packet.timestamp + packet.duration)
@@ -74,8 +78,13 @@ export async function scanPackets(
         sizes.push(packet.byteLength)
         times.push(packet.timestamp)
         if (sizes.length % 256 === 0) onProgress(end - (first ?? 0))
-        if (!metadataOnly) yield packet.data
+        if (metadataOnly) continue
+        group.push(packet.data)
+        if (group.length < PACKETS_PER_GROUP) continue
+        yield group
+        group = []
       }
+      if (group.length > 0) yield group
     }
     const sound = metadataOnly ? null : await measure(decodeOpusPackets(walk(), channels))
     if (metadataOnly) for await (const _ of walk());

@@ -8,6 +8,7 @@ interface SandboxOptions {
   readonly host: string
   readonly scale?: number
   readonly latency: number
+  readonly hearing: number
   readonly portal: string
   readonly webhook?: string
   readonly url?: string
@@ -26,6 +27,7 @@ export function addSandbox(program: Command, terminal: Terminal): void {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--scale <factor>', 'multiplies the documented rate limits, for load tests', wholeNumber(1, 1_000_000))
     .option('--latency <ms>', 'added to every request of the API', wholeNumber(0, 600_000), 0)
+    .option('--hearing <ms>', 'what the recogniser takes over a minute of sound', wholeNumber(0, 600_000), 0)
     .option('--portal <name>', 'name of the portal that is ready at start', 'sandbox')
     .option('--webhook <url>', 'where the portal sends its events')
     .option('--url <address>', 'where others reach it, when that is not where it listens (in a container)')
@@ -49,6 +51,7 @@ export function addSandbox(program: Command, terminal: Terminal): void {
       host: options.host,
       port: options.port,
       latencyMs: options.latency,
+      hearingMsPerMinute: options.hearing,
       ...(options.url === undefined ? {} : { origin: options.url.replace(/\/+$/, '') }),
       limits: { scale: options.scale ?? config.sandboxScale },
       log,

@@ -26,6 +26,8 @@ export interface SandboxOptions {
   readonly limits?: LimitOptions
   /** Added to every request of the API; 0 by default. */
   readonly latencyMs?: number
+  /** How long the recogniser takes over a minute of sound, ms. */
+  readonly hearingMsPerMinute?: number
   readonly log: Log
   readonly model?: ModelMode
   readonly now?: () => number
@@ -63,6 +65,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     log: options.log,
     now,
   })
+  world.hearingMsPerMinute = options.hearingMsPerMinute ?? 0
   const routing = new Routing(allRoutes)
   const api = new ApiServer(world, routing)
   const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, (request, response) => {

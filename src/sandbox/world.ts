@@ -90,6 +90,8 @@ export class World {
   readonly sound: Sound
   readonly limits: Limits
   readonly latencyMs: number
+  /** How long the recogniser takes over a minute of sound, ms: real ones take their time. */
+  hearingMsPerMinute = 0
   readonly log: Log
   readonly now: () => number
 

@@ -170,6 +170,26 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The model refused to answer',
     mend: 'Look at the transcript: judge the call by hand, or use another model.',
   },
+  needs_ffmpeg: {
+    title: 'The recording can be read only with ffmpeg',
+    mend: 'Install ffmpeg where the workers run (or name it in CALLSIFT_FFMPEG), then retry.',
+  },
+  too_long: {
+    title: 'The recording is too long',
+    mend: 'Cut it, and submit the part that matters.',
+  },
+  too_expensive: {
+    title: 'The recording takes too much work to read',
+    mend: 'Convert it to MP3 or WAV at 8 to 16 kHz and attach it again.',
+  },
+  corrupt_audio: {
+    title: 'The recording is damaged',
+    mend: 'Listen to it in the portal; if it plays there, export it as MP3 and attach it again.',
+  },
+  unsupported_format: {
+    title: 'The recording is of a kind that is not read',
+    mend: 'Set the telephony to store MP3 or WAV, or convert the file and attach it again.',
+  },
   cap_reached: {
     title: "The portal's own spending cap is reached",
     mend: 'Raise the cap (`callsift portal set <id> capDailyMinutes=…`): everything goes on at once. Else it goes on when the day or month turns.',

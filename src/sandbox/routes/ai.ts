@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
 import { answer, type ChatMessage, messageText } from '../model.ts'
 import { readForm } from '../multipart.ts'
 import type { Recognised } from '../recogniser.ts'
@@ -166,8 +167,9 @@ async function transcribe(context: Context): Promise<Reply> {
   if (refusal) return refusal
   const heard = await hear(context, file.bytes)
   if (!heard) return aiFail(400, 'invalid_request', 'this sandbox cannot recognise speech; set a real upstream')
-  pay(context)
   const { durationSeconds, text, segments } = heard
+  await wait((durationSeconds / 60) * context.world.hearingMsPerMinute)
+  pay(context)
   const model = chosen.model.id
   portal.usage.push({
     at: context.now,
