@@ -50,7 +50,11 @@ export interface SandboxProcess {
 }
 
 /** The upstream in a process of its own: 50 ms a request, its limits a hundred times the documented ones. */
-export async function startSandboxProcess(portals: number, latencyMs: number): Promise<SandboxProcess> {
+export async function startSandboxProcess(
+  portals: number,
+  latencyMs: number,
+  hearingMsPerMinute = 0,
+): Promise<SandboxProcess> {
   const port = await freePort()
   const args = [
     'sandbox',
@@ -58,6 +62,8 @@ export async function startSandboxProcess(portals: number, latencyMs: number): P
     String(port),
     '--latency',
     String(latencyMs),
+    '--hearing',
+    String(hearingMsPerMinute),
     '--scale',
     '100',
     '--portal',

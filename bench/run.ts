@@ -3,6 +3,7 @@ import { measureAudio } from './audio.ts'
 import { measureBacklog } from './backlog.ts'
 import { measureEmbeddedIngest, measureIngest } from './ingest.ts'
 import { startStores } from './installation.ts'
+import { measureLongCall } from './long-call.ts'
 import { measureEmbeddedPipeline, measurePipeline } from './pipeline.ts'
 import { note, printTable, type Row } from './report.ts'
 import { measureSoak } from './soak.ts'
@@ -20,6 +21,7 @@ const rows: Row[] = []
 // Sound alone needs no stores.
 const stores = positionals.length === 1 && wanted('audio') ? null : await startStores()
 try {
+  if (wanted('audio')) rows.push(...(await measureLongCall(65, values.full || positionals.length > 0 ? 2_000 : 200)))
   if (wanted('audio')) rows.push(...(await measureAudio(values.full || positionals.length > 0 ? 65 : 10)))
   if (stores !== null && wanted('ingest')) {
     const plan = values.full
