@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what some of the tests use beside Node: Redis, Postgres, Chromium, ffmpeg, espeak-ng, strace. Needs root and apt.
+# Installs what some of the tests use beside Node: Redis, Postgres, Chromium, ffmpeg, espeak-ng, strace, telephone prompts. Needs root and apt.
 # What could not be had is said, and is no failure: the tests that need it say so themselves at the end of their run.
 set -uo pipefail
 
@@ -10,10 +10,13 @@ declare -A packages=(
   [ffmpeg]=ffmpeg
   [strace]=strace
   [espeak-ng]=espeak-ng
+  [asterisk-prompts]=asterisk-core-sounds-ru-wav
 )
 
 has() {
   command -v "$1" >/dev/null 2>&1 && return 0
+  # People's voices over the telephone: sounds, no program.
+  [ "$1" = asterisk-prompts ] && compgen -G '/usr/share/asterisk/sounds/ru*/*.wav' >/dev/null && return 0
   # Debian keeps the server's own binaries out of PATH, one folder a version.
   [ "$1" = postgres ] && compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
 }

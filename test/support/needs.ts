@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { inject } from 'vitest'
 import { findBinary } from './processes.ts'
 
@@ -9,7 +10,7 @@ export async function needsPrograms<Name extends string>(
   what: string,
   names: readonly Name[],
 ): Promise<Record<Name, string> | null> {
-  const found = names.map((name) => [name, findBinary(name)] as const)
+  const found = names.map((name) => [name, name === 'asterisk-prompts' ? findPrompts() : findBinary(name)] as const)
   const missing = found.filter(([, path]) => path === undefined).map(([name]) => name)
   if (missing.length === 0) return Object.fromEntries(found) as Record<Name, string>
   const reason = `${missing.join(' and ')} cannot be had`
@@ -17,4 +18,11 @@ export async function needsPrograms<Name extends string>(
     throw new Error(`${what}: ${reason}`)
   await fetch(`${inject('storesUrl')}/missing?${new URLSearchParams({ what, reason })}`)
   return null
+}
+
+/** Sounds of people, which Debian's asterisk-core-sounds-ru-wav brings. */
+function findPrompts(): string | undefined {
+  const root = '/usr/share/asterisk/sounds'
+  const voice = existsSync(root) ? readdirSync(root).find((name) => name.startsWith('ru')) : undefined
+  return voice === undefined ? undefined : `${root}/${voice}`
 }
