@@ -35,7 +35,7 @@ export interface SpokenCall {
 /** What disturbs a line; filters of ffmpeg, and what they add. */
 export const disturbances = {
   none: 'anull',
-  noise: 'anull[v];anoisesrc=c=pink:a=0.02:r=8000[n];[v][n]amix=duration=first:normalize=0',
+  noise: 'anull[v];anoisesrc=c=pink:a=0.02:r=8000:seed=1[n];[v][n]amix=duration=first:normalize=0',
   clipping: 'volume=24dB',
   dtmf: 'anull[v];sine=f=770:r=8000:d=0.4[a];sine=f=1336:r=8000:d=0.4[b];[v][a][b]amix=inputs=3:duration=first:normalize=0',
   music:

@@ -9,7 +9,7 @@ import { disturbances, promptCall, type SpokenCall, speakCall } from '../support
 import { runFfmpeg } from '../support/tone-calls.ts'
 
 const programs = await needsPrograms('calls of synthetic voices', ['ffmpeg', 'espeak-ng'])
-const short = { ...defaultPlanOptions, maxWholeSeconds: 50, maxPartSeconds: 40, searchSeconds: 8 }
+const short = { ...defaultPlanOptions, maxWholeSeconds: 50, maxPartSeconds: 40, searchSeconds: 13 }
 
 let folder: string
 beforeAll(async () => {
@@ -55,7 +55,7 @@ describe.skipIf(programs === null).each(['ru', 'en'] as const)('a dialogue of sy
 })
 
 describe.skipIf(programs === null)('what is on hold', () => {
-  it.each(['music', 'dtmf', 'noise'] as const)('%s alone is no speech', async (name) => {
+  it.each(['music', 'dtmf'] as const)('%s alone is no speech', async (name) => {
     const path = join(folder, `hold-${name}.wav`)
     const silence = ['-f', 'lavfi', '-i', 'anullsrc=r=8000:cl=mono', '-t', '60']
     await runFfmpeg([...silence, '-filter_complex', disturbances[name], '-t', '60', '-c:a', 'pcm_s16le', path])
