@@ -9,6 +9,8 @@ const MAX_PAUSE_SECONDS = 3
 /** What a pause a whole search away from the mark must be longer by, seconds. */
 const PULL_SECONDS = 0.5
 const QUIET_WINDOWS = 10
+/** Digital silence is no quieter than a still room: else a breath would count as sound beside it. */
+const FLOOR_DB = -75
 
 export interface Cut {
   readonly atSeconds: number
@@ -24,7 +26,7 @@ export function findCut(levels: Float32Array, markSeconds: number, searchSeconds
   const from = Math.max(0, Math.round(mark - searchSeconds / WINDOW_SECONDS))
   const to = Math.min(levels.length, Math.round(mark + searchSeconds / WINDOW_SECONDS))
   const near = levels.subarray(from, to)
-  const quiet = levelAt(near, 0.05)
+  const quiet = Math.max(FLOOR_DB, levelAt(near, 0.05))
   const threshold = quiet + Math.max(2, (levelAt(near, 0.9) - quiet) * 0.3)
   const pause = longestPause(near, threshold, mark - from)
   if (pause !== null) return { atSeconds: (from + pause) * WINDOW_SECONDS, seam: 'pause' }
