@@ -36,7 +36,12 @@ test.skipIf(database === undefined || redisUrl === undefined)(
           CALLSIFT_MODE: 'sandbox',
           CALLSIFT_LANGUAGE: 'auto',
           CALLSIFT_SECRET_KEY: secrets.secretKey,
-          CALLSIFT_TIMINGS: JSON.stringify({ dispatchTickMs: 100, retryDelaysMs: [100, 100], recordingLadderMs: [100], gateProbeMs: 400 }),
+          CALLSIFT_TIMINGS: JSON.stringify({
+            dispatchTickMs: 100,
+            retryDelaysMs: [100, 100],
+            recordingLadderMs: [100],
+            gateProbeMs: 400,
+          }),
           DATABASE_URL: database?.url ?? '',
           REDIS_URL: redisUrl ?? '',
         },
@@ -77,13 +82,23 @@ test.skipIf(database === undefined || redisUrl === undefined)(
       // Calls that succeed, whose upstream fails while it repeats the key, that wait, and that are parked.
       const calls = [await ring(), await ring()]
       sandbox.addFault({ route: 'chat', kind: 'status', status: 400, message: `bad key ${secrets.apiKey}`, times: 1 })
-      sandbox.addFault({ route: 'transcription', kind: 'status', status: 502, message: `Bearer ${secrets.apiKey}`, times: 2 })
+      sandbox.addFault({
+        route: 'transcription',
+        kind: 'status',
+        status: 502,
+        message: `Bearer ${secrets.apiKey}`,
+        times: 2,
+      })
       for (const call of calls) expect(await keep(on.post('/webhooks/bitrix24', form(call.callId)))).toBe(200)
       expect(await keep(on.post('/webhooks/bitrix24', form(calls[0]?.callId ?? '')))).toBe(200)
       // What is refused.
-      await keep(on.post('/webhooks/bitrix24', form('x', { 'auth[application_token]': `${secrets.applicationToken}x` })))
+      await keep(
+        on.post('/webhooks/bitrix24', form('x', { 'auth[application_token]': `${secrets.applicationToken}x` })),
+      )
       await keep(on.post('/webhooks/bitrix24', `${form('y')}&data[CALL_DURATION]=abc`))
-      await keep(on.post('/webhooks/bitrix24', `auth[application_token]=${secrets.applicationToken}&a[b][c][d][e][f]=1`))
+      await keep(
+        on.post('/webhooks/bitrix24', `auth[application_token]=${secrets.applicationToken}&a[b][c][d][e][f]=1`),
+      )
       await keep(on.post(`/webhooks/bitrix24/robot/${secrets.robotSecret}?deal=${phone}`, ''))
       await keep(on.post(`/webhooks/bitrix24/robot/${secrets.robotSecret}x`, ''))
       await keep(on.post('/webhooks/bitrix24', '{"a":1}', { 'content-type': 'application/json' }))
@@ -112,7 +127,10 @@ test.skipIf(database === undefined || redisUrl === undefined)(
       const spoken: string[] = []
       const ids = await on.app.db.selectFrom('callsift.calls').select('id').execute()
       for (const { id } of ids) {
-        spoken.push((await on.get(`/calls/${id}`)).text, JSON.stringify((await on.operate('call.show', { call: id })).answer))
+        spoken.push(
+          (await on.get(`/calls/${id}`)).text,
+          JSON.stringify((await on.operate('call.show', { call: id })).answer),
+        )
       }
 
       // Everything that was put down, table by table and column by column.
@@ -120,7 +138,9 @@ test.skipIf(database === undefined || redisUrl === undefined)(
       const speech: string[] = []
       const phones: string[] = []
       for (const table of await listRecordTables(on.app.db)) {
-        const rows = await sql<Record<string, unknown>>`select * from ${sql.table(`callsift.${table.name}`)}`.execute(on.app.db)
+        const rows = await sql<Record<string, unknown>>`select * from ${sql.table(`callsift.${table.name}`)}`.execute(
+          on.app.db,
+        )
         for (const row of rows.rows) {
           for (const [column, value] of Object.entries(row)) {
             const place = `${table.name}.${column}`
@@ -143,7 +163,14 @@ test.skipIf(database === undefined || redisUrl === undefined)(
       expect(logged.length).toBeGreaterThan(10)
       expect(speech.join('')).toContain(phrase)
       expect(phones.join('')).toContain(phone)
-      const everywhere = { log, shown: shown.join('\n'), spoken: spoken.join('\n'), stored: stored.join('\n'), speech: speech.join('\n'), queued: queued.join('\n') }
+      const everywhere = {
+        log,
+        shown: shown.join('\n'),
+        spoken: spoken.join('\n'),
+        stored: stored.join('\n'),
+        speech: speech.join('\n'),
+        queued: queued.join('\n'),
+      }
       for (const [where, text] of Object.entries(everywhere)) {
         for (const [name, secret] of Object.entries(secrets)) {
           for (const spelling of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)])
