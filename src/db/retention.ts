@@ -5,7 +5,7 @@ import type { Database } from './connect.ts'
 const batch = 500
 
 /** What stands in the place of an output that went: pages show it, no step reads it. */
-const dropped = { text: '', dropped: 'by age' }
+const dropped = { pieces: [], segments: [], dropped: 'by age' }
 
 /** Deliveries as they came in, older than so many days. */
 export async function dropDeliveries(db: Database, days: number): Promise<number> {

@@ -22,7 +22,7 @@ async function lived(name: string, days: number, state: string): Promise<string>
     on.app.db,
   )
   await sql`insert into callsift.steps (run_id, generation, name, queue, portal_id, family, state, input_hash, output)
-    values (${runId}, 1, 'transcribePart', 'transcribe', 'acme', 'ai', 'done', ${`hash ${name}`}, '{"text":"said once"}'),
+    values (${runId}, 1, 'transcribePart', 'transcribe', 'acme', 'ai', 'done', ${`hash ${name}`}, '{"pieces":["said once"]}'),
       (${runId}, 1, 'classifyLead', 'classify', 'acme', 'ai', 'done', ${`judged ${name}`}, '{"score":50}')`.execute(
     on.app.db,
   )
@@ -43,7 +43,7 @@ const textOf = async (runId: string) => {
   const rows = await sql<{
     text: string
     hash: string | null
-  }>`select output->>'text' as text, input_hash as hash from callsift.steps
+  }>`select output->'pieces'->>0 as text, input_hash as hash from callsift.steps
     where run_id = ${runId} and name = 'transcribePart'`.execute(on.app.db)
   return rows.rows[0]
 }
@@ -59,7 +59,7 @@ test('what is older than it may be kept goes, what is younger or still needed st
     uploads: 1,
   })
   // Without its hash no later run takes the empty page for the transcript.
-  expect(await textOf(old)).toEqual({ text: '', hash: null })
+  expect(await textOf(old)).toEqual({ text: null, hash: null })
   expect(await textOf(parked)).toEqual({ text: 'said once', hash: 'hash parked' })
   expect(await textOf(young)).toEqual({ text: 'said once', hash: 'hash young' })
   const verdicts =

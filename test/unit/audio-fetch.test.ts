@@ -14,7 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isForbiddenAddress, isGlobalAddress } from '../../src/audio/addresses.ts'
 import { type FetchRequest, fetchToFile } from '../../src/audio/fetch.ts'
 import { checkUrl, type Network } from '../../src/audio/guarded-connect.ts'
-import { probeInThread } from '../../src/audio/probe-thread.ts'
+import { probeAudio } from '../../src/audio/probe.ts'
 import { saveStream } from '../../src/audio/save-stream.ts'
 import { isStepFailure, Later, Permanent, Retry } from '../../src/errors.ts'
 
@@ -312,7 +312,7 @@ describe('answers of a recording host', () => {
   it('R148: a login page in the place of the recording is kept as what it says it is, for the probe to refuse', async () => {
     const fetched = await get('http://pub.test/login')
     expect(fetched.contentType).toBe('text/html')
-    await expect(probeInThread(join(folder, 'recording.bin'))).rejects.toMatchObject({ class: 'not_audio' })
+    await expect(probeAudio(join(folder, 'recording.bin'))).rejects.toMatchObject({ class: 'not_audio' })
   })
 
   it('R149: no file of a transfer that was cut off for its size stays', async () => {
