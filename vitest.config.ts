@@ -17,8 +17,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Those of minutes each, and those that need a container engine: npm run test:long, npm run test:containers.
-    exclude: ['test/long/**', 'test/containers/**'],
+    // Those of minutes each, and those that need a container engine: npm run test:long, npm run test:containers, npm run fuzz.
+    exclude: ['test/long/**', 'test/containers/**', 'test/fuzz/**'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { UsageError } from './errors.ts'
+import { rememberSecret } from './known-secrets.ts'
 import { readSecretFiles } from './secret-files.ts'
 
 const seconds = (value: number) => value * 1000
@@ -40,6 +41,8 @@ const Timings = z
     stuckMs: z.number().default(seconds(30)),
     /** How often it is looked whether somebody must be told. */
     alertEveryMs: z.number().default(seconds(30)),
+    /** How often it is looked for what is older than it may be kept. */
+    keepSweepMs: z.number().default(hours(1)),
     /** A cause counts as gone when it was not seen for so long: one that comes and goes is told of once. */
     alertQuietMs: z.number().default(minutes(2)),
     /** Steps that waited this long with no worker alive: one is not just starting. */
@@ -85,6 +88,11 @@ const Environment = z.object({
   CALLSIFT_DEV: flag.default(false),
   CALLSIFT_WRITE: flag.default(true),
   CALLSIFT_SECRET_KEY: z.string().min(16).optional(),
+  CALLSIFT_SECRET_KEY_PREVIOUS: z.string().min(16).optional(),
+  CALLSIFT_MASK: flag.default(true),
+  CALLSIFT_KEEP_DELIVERIES_DAYS: z.coerce.number().int().min(0).max(36_500).default(90),
+  CALLSIFT_KEEP_TRANSCRIPTS_DAYS: z.coerce.number().int().min(0).max(36_500).default(30),
+  CALLSIFT_KEEP_UPLOADS_DAYS: z.coerce.number().int().min(0).max(36_500).default(30),
   CALLSIFT_LANGUAGE: z.string().default('ru'),
   CALLSIFT_CHAT_MODEL: z.string().default('bitrix/bitrixgpt-5.5'),
   CALLSIFT_SPEECH_MODEL: z.string().optional(),
@@ -164,6 +172,10 @@ export interface Config {
     readonly chat1kTokensMicros: number
     readonly currency: string
   }
+  /** Phone and document numbers are replaced in what the judging model gets. */
+  readonly mask: boolean
+  /** Days after which the sweep takes what is older; 0 = kept until somebody erases it. */
+  readonly keepDays: { readonly deliveries: number; readonly transcripts: number; readonly uploads: number }
   readonly sandboxScale: number
   /** A sandbox that runs elsewhere, instead of one in this process. Used in mode `sandbox` only. */
   readonly sandboxUrl: string | undefined
@@ -178,6 +190,8 @@ export interface Config {
     readonly apiKey: string | undefined
     readonly appToken: string | undefined
     readonly secretKey: string | undefined
+    /** Opens what it sealed while keys are turned over; seals nothing. */
+    readonly previousSecretKey: string | undefined
     /** Addresses of chat services carry their token in the path. */
     readonly alertUrl: string | undefined
     readonly alertSecret: string | undefined
@@ -191,6 +205,18 @@ function withoutEmpty(environment: Record<string, string | undefined>): Record<s
     if (value !== undefined && value.trim() !== '') kept[name] = value.trim()
   }
   return kept
+}
+
+function rememberSecretsOf(env: z.output<typeof Environment>): void {
+  for (const secret of [
+    env.CALLSIFT_SECRET_KEY,
+    env.CALLSIFT_SECRET_KEY_PREVIOUS,
+    env.CALLSIFT_ALERT_SECRET,
+    env.VIBECODE_API_KEY,
+    env.BITRIX24_APP_TOKEN,
+  ]) {
+    rememberSecret(secret)
+  }
 }
 
 /**
@@ -208,6 +234,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     })
   }
   const env = parsed.data
+  rememberSecretsOf(env)
   const upstream = new URL(env.VIBECODE_BASE_URL)
   const nearby =
     /^(localhost|127(\.\d+){3}|\[::1\])$/.test(upstream.hostname) || env.CALLSIFT_ALLOW_HOSTS.includes(upstream.host)
@@ -249,6 +276,12 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       chat1kTokensMicros: env.CALLSIFT_PRICE_CHAT_1K_TOKENS,
       currency: env.CALLSIFT_PRICE_CURRENCY,
     },
+    mask: env.CALLSIFT_MASK,
+    keepDays: {
+      deliveries: env.CALLSIFT_KEEP_DELIVERIES_DAYS,
+      transcripts: env.CALLSIFT_KEEP_TRANSCRIPTS_DAYS,
+      uploads: env.CALLSIFT_KEEP_UPLOADS_DAYS,
+    },
     sandboxScale: env.CALLSIFT_SANDBOX_SCALE,
     sandboxUrl: env.CALLSIFT_SANDBOX_URL?.replace(/\/+$/, ''),
     vibecodeBaseUrl: env.VIBECODE_BASE_URL.replace(/\/+$/, ''),
@@ -261,6 +294,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       apiKey: env.VIBECODE_API_KEY,
       appToken: env.BITRIX24_APP_TOKEN,
       secretKey: env.CALLSIFT_SECRET_KEY,
+      previousSecretKey: env.CALLSIFT_SECRET_KEY_PREVIOUS,
       alertUrl: env.CALLSIFT_ALERT_URL,
       alertSecret: env.CALLSIFT_ALERT_SECRET,
     },

@@ -2,10 +2,12 @@ import { join } from 'node:path'
 import { type Alerts, createAlerts } from '../workers/alerts/alerts.ts'
 import { type BackfillPage, backfillPage } from '../workers/backfill.ts'
 import type { CallContext } from '../workers/call-context.ts'
+import { dropEnded } from '../workers/drop-ended.ts'
 import { saveEnvPortal } from '../workers/env-portal.ts'
 import { registry } from '../workers/index.ts'
 import { probeGates } from '../workers/probe-gates.ts'
 import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
+import { sweepByAge } from '../workers/retention.ts'
 import { releaseForsaken } from '../workers/spending.ts'
 import { createUpstreams } from '../workers/upstreams.ts'
 import { createWithContext } from '../workers/with-context.ts'
@@ -25,10 +27,11 @@ import { requireSafeRedis } from './engine/require-safe-redis.ts'
 import { createSlots } from './engine/slots.ts'
 import { acceptCalls } from './intake/accept-calls.ts'
 import { type Batcher, createBatcher } from './intake/batcher.ts'
+import { openTombstones, type Tombstones } from './intake/tombstones.ts'
 import type { Log } from './log.ts'
 import { createMeters, type Meters } from './meters.ts'
 import { repeat } from './repeat.ts'
-import { createSealer, readSecretKey, type Sealer } from './seal.ts'
+import { createSealer, findPreviousKey, readSecretKey, type Sealer } from './seal.ts'
 import { programVersion } from './version.ts'
 import type { Vibecode } from './vibecode/client.ts'
 
@@ -41,6 +44,8 @@ export interface App {
   readonly db: Database
   readonly queues: Queues
   readonly sealer: Sealer
+  /** What was erased and must not come back. */
+  readonly tombstones: Tombstones
   readonly registry: Registry<CallContext>
   readonly engine: Engine<CallContext>
   readonly gates: Gates
@@ -76,7 +81,12 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   const { db } = connection
   await migrate(db)
   const queues = await openQueues(config, connection, log)
-  const sealer = createSealer(await readSecretKey(config.secrets.secretKey, config.dataDir))
+  const { secretKey, previousSecretKey } = config.secrets
+  const sealer = createSealer(
+    await readSecretKey(secretKey, config.dataDir),
+    await findPreviousKey(previousSecretKey, config.dataDir),
+  )
+  const tombstones = await openTombstones(db, sealer)
   const gates = createGates(connection.looseDb, { perMinute: config.ratePerMinute, perSecond: config.ratePerSecond })
   const meters = createMeters()
   const slots = createSlots(connection.looseDb, wait)
@@ -121,7 +131,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     }),
   })
   const intake = createBatcher(async (calls) => {
-    const accepted = await acceptCalls(db, registry, calls)
+    const accepted = await acceptCalls(db, registry, calls, tombstones)
     engine.kick()
     return accepted
   })
@@ -139,6 +149,7 @@ export async function openApp(config: Config, log: Log): Promise<App> {
     db,
     queues,
     sealer,
+    tombstones,
     registry,
     engine,
     gates,
@@ -164,6 +175,14 @@ export async function openApp(config: Config, log: Log): Promise<App> {
         repeat('alerts', config.timings.alertEveryMs, log, async () => {
           await releaseForsaken({ db, gates, kick: engine.kick })
           await alerts.round()
+        }),
+      )
+      services.push(
+        repeat('keeping by age', config.timings.keepSweepMs, log, async () => {
+          await sweepByAge({ db, keepDays: config.keepDays, onRemoved: meters.removed })
+        }),
+        repeat('letting go of recordings', config.timings.sweepMs * 5, log, async () => {
+          await dropEnded(db, recordings)
         }),
       )
       if (connection.kind === 'pglite') services.push(repeat('vacuum', 60_000, log, createVacuum(connection)))

@@ -1,8 +1,12 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { scrubLine } from './scrub-secrets.ts'
 
 export type Log = Logger
 
-/** JSON lines on stderr, so that stdout stays the command's own answer. Ids and classes only: no bodies, no phones, no keys. */
+/**
+ * JSON lines on stderr, so that stdout stays the command's own answer. Ids and classes only: no bodies, no phones, no keys.
+ * Two nets: pino's paths know a few names of fields; the second reads the finished line and knows values, wherever they stand in it.
+ */
 export function createLog(
   level: string,
   destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
@@ -16,6 +20,7 @@ export function createLog(
         paths: ['apiKey', '*.apiKey', 'token', '*.token', 'headers.authorization', 'headers["x-api-key"]'],
         censor: '[sealed]',
       },
+      hooks: { streamWrite: scrubLine },
     },
     destination,
   )

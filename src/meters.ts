@@ -12,6 +12,8 @@ export interface Meters {
   delivery(facts: { source: string; outcome: string; ms: number }): void
   /** `written`, `found`, `kept`: how the write of an entry ended. */
   entry(how: string): void
+  /** Rows that went by their age. */
+  removed(what: string, rows: number): void
 }
 
 const stepBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
@@ -61,6 +63,13 @@ export function createMeters(): Meters {
     labelNames: ['how'],
     registers,
   })
+  const removals = new Counter({
+    name: 'callsift_removed_by_age_total',
+    help: 'Deliveries, transcripts and uploads that were removed because of their age.',
+    labelNames: ['what'],
+    registers,
+  })
+  for (const what of ['deliveries', 'transcripts', 'uploads']) removals.inc({ what }, 0)
   addProcess(registers)
   return {
     registry,
@@ -76,6 +85,7 @@ export function createMeters(): Meters {
       webhookSeconds.observe({ source }, ms / 1000)
     },
     entry: (how) => entries.inc({ how }),
+    removed: (what, rows) => removals.inc({ what }, rows),
   }
 }
 

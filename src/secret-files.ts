@@ -7,6 +7,7 @@ export const secretNames = [
   'VIBECODE_API_KEY',
   'BITRIX24_APP_TOKEN',
   'CALLSIFT_SECRET_KEY',
+  'CALLSIFT_SECRET_KEY_PREVIOUS',
 ] as const
 
 /**

@@ -10,6 +10,7 @@ import type { Registry } from '../src/engine/registry.ts'
 import { rerunFrom } from '../src/engine/rerun.ts'
 import { Later, Permanent } from '../src/errors.ts'
 import type { Log } from '../src/log.ts'
+import { abortWhenGone } from './abort-when-gone.ts'
 import type { CallContext } from './call-context.ts'
 import { createSpend } from './spending.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -28,7 +29,16 @@ export function createWithContext(deps: {
   gates: Gates
   kick: () => void
 }) {
-  return async <Value>(attempt: Attempt, use: (context: CallContext) => Promise<Value>): Promise<Value> => {
+  return async <Value>(given: Attempt, use: (context: CallContext) => Promise<Value>): Promise<Value> => {
+    const watch = abortWhenGone(deps.db, given.claim, given.signal, deps.config.timings.heartbeatMs)
+    try {
+      return await inContext({ ...given, signal: watch.signal }, use)
+    } finally {
+      watch.stop()
+    }
+  }
+
+  async function inContext<Value>(attempt: Attempt, use: (context: CallContext) => Promise<Value>): Promise<Value> {
     const { config, db, recordings } = deps
     const portal = await findPortal(db, attempt.portalId)
     if (portal === null) {

@@ -67,6 +67,8 @@ export interface RecordingCache {
   put(sha256: string, path: string, runId: string): Promise<void>
   /** The run has ended: recordings that no other run has used go. */
   drop(runId: string): Promise<void>
+  /** Runs that recordings are held for. */
+  runs(): string[]
   /** Bytes now held. */
   size(): number
 }
@@ -160,6 +162,7 @@ export function createRecordingCache(options: { root: string; maxBytes: number }
         if (runs.delete(runId) && runs.size === 0) await evict(sha256)
       }
     },
+    runs: () => [...new Set([...held.values()].flatMap((entry) => [...entry.runs]))],
     size: total,
   }
   return cache

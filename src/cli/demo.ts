@@ -83,6 +83,7 @@ function demoConfig(config: Config, dataDir: string, port: number): Config {
       apiKey: undefined,
       appToken: undefined,
       secretKey: undefined,
+      previousSecretKey: undefined,
       alertUrl: undefined,
       alertSecret: undefined,
     },

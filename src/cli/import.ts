@@ -98,7 +98,7 @@ async function countUnopened(config: Config, connection: Connection): Promise<nu
   const secretKey = await findSecretKey(config.secrets.secretKey, config.dataDir)
   const portals = await listPortals(connection.db)
   if (secretKey === null) return portals.length
-  const sealer = createSealer(secretKey)
+  const sealer = createSealer(secretKey, config.secrets.previousSecretKey)
   return portals.filter((portal) => {
     try {
       sealer.unseal(portal.sealedKey, portal.id)

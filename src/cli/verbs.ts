@@ -5,9 +5,11 @@ import { addCall } from './call.ts'
 import { addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
+import { addErase } from './erase.ts'
 import { addExport } from './export.ts'
 import { addHealth } from './health.ts'
 import { addImport } from './import.ts'
+import { addKey } from './key.ts'
 import { addMigrate } from './migrate.ts'
 import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
@@ -38,6 +40,8 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addReconcile,
   addBackfill,
   addAlert,
+  addErase,
+  addKey,
   addMigrate,
   addExport,
   addImport,

@@ -16,6 +16,12 @@ export interface MetaTable {
   value: string
 }
 
+export interface TombstoneTable {
+  /** HMAC of a name that a call had, or of a phone number: tells whether something was erased, and never what. */
+  digest: string
+  erased_at: Stamp
+}
+
 export interface PortalTable {
   id: string
   member_id: string
@@ -326,6 +332,7 @@ export interface AuditTable {
 export interface Schema {
   'callsift.meta': MetaTable
   'callsift.portals': PortalTable
+  'callsift.tombstones': TombstoneTable
   'callsift.tokens': TokenTable
   'callsift.inbox': InboxTable
   'callsift.calls': CallTable

@@ -6,10 +6,12 @@ import type { Registry } from '../engine/registry.ts'
 import { hurry, rerunFrom } from '../engine/rerun.ts'
 import { toStoredJson } from '../engine/stored-text.ts'
 import { type IncomingCall, identitiesOf } from './incoming-call.ts'
+import { digestsOf, isErased, type Tombstones } from './tombstones.ts'
 
 export interface Acceptance {
-  readonly outcome: 'accepted' | 'duplicate'
-  /** Our own id of the call, as pages and the API name it. */
+  /** `erased`: somebody had this call erased, and nothing of it is kept, not even that it was told of again. */
+  readonly outcome: 'accepted' | 'duplicate' | 'erased'
+  /** Our own id of the call, as pages and the API name it; empty for an erased one. */
   readonly callId: string
   readonly runId: string
 }
@@ -23,6 +25,7 @@ export async function acceptCalls<Context>(
   db: Database,
   registry: Registry<Context>,
   calls: readonly IncomingCall[],
+  tombstones: Tombstones | null = null,
 ): Promise<Acceptance[]> {
   // Names are claimed in one order by everybody, so that two transactions seldom wait for each other in a ring.
   const order = calls.map((call, index) => ({ call, index })).sort((a, b) => (key(a.call) < key(b.call) ? -1 : 1))
@@ -31,7 +34,8 @@ export async function acceptCalls<Context>(
     () =>
       db.transaction().execute(async (trx) => {
         const answers: Acceptance[] = new Array(calls.length)
-        const fresh = await pickFresh(trx, order)
+        const { fresh, erased } = await pickFresh(trx, order, tombstones)
+        for (const { index } of erased) answers[index] = { outcome: 'erased', callId: '', runId: '' }
         const inserted = await insertCalls(
           trx,
           registry,
@@ -55,16 +59,30 @@ class ClaimedMeanwhile extends Error {
 type Placed = { readonly call: IncomingCall; readonly index: number }
 
 /** Those that nobody has told of: no name of theirs is known, nor told by another call of the batch. */
-async function pickFresh(trx: Queryable, order: readonly Placed[]): Promise<Placed[]> {
-  const known = await sql<{ identity: string }>`select identity from callsift.call_identities
-    where identity = any(${order.flatMap(({ call }) => namesOf(call))}::text[])`.execute(trx)
-  const taken = new Set(known.rows.map((row) => row.identity))
-  return order.filter(({ call }) => {
-    const names = namesOf(call)
-    const fresh = names.every((name) => !taken.has(name))
+async function pickFresh(
+  trx: Queryable,
+  order: readonly Placed[],
+  tombstones: Tombstones | null,
+): Promise<{ fresh: Placed[]; erased: Placed[] }> {
+  const digests = tombstones === null ? [] : order.flatMap(({ call }) => digestsOf(tombstones, call))
+  // One statement, so one moment: an erasure that commits now is seen either before, by the names, or after, by its tombstones.
+  const known = await sql<{ name: string; erased_at: Date | null }>`
+    select identity as name, null::timestamptz as erased_at from callsift.call_identities
+    where identity = any(${order.flatMap(({ call }) => namesOf(call))}::text[])
+    union all select digest, erased_at from callsift.tombstones where digest = any(${digests}::text[])`.execute(trx)
+  const taken = new Set(known.rows.flatMap((row) => (row.erased_at === null ? [row.name] : [])))
+  const erasedAt = new Map(
+    known.rows.flatMap(({ name, erased_at }) => (erased_at === null ? [] : [[name, erased_at] as const])),
+  )
+  const erased = tombstones === null ? [] : order.filter(({ call }) => isErased(tombstones, erasedAt, call))
+  const fresh = order.filter((placed) => {
+    if (erased.includes(placed)) return false
+    const names = namesOf(placed.call)
+    const isFresh = names.every((name) => !taken.has(name))
     for (const name of names) taken.add(name)
-    return fresh
+    return isFresh
   })
+  return { fresh, erased }
 }
 
 function namesOf(call: IncomingCall): string[] {
@@ -180,14 +198,19 @@ async function keepDeliveries(
   calls: readonly IncomingCall[],
   answers: readonly Acceptance[],
 ): Promise<void> {
-  const rows = calls.map((call, index) => ({
-    portal_id: call.portalId,
-    source: call.source,
-    event: call.event,
-    outcome: answers[index]?.outcome,
-    call_id: answers[index]?.callId,
-    masked: call.masked,
-  }))
+  const rows = calls.flatMap((call, index) => {
+    const answer = answers[index]
+    if (answer === undefined || answer.outcome === 'erased') return []
+    const { outcome, callId } = answer
+    return {
+      portal_id: call.portalId,
+      source: call.source,
+      event: call.event,
+      outcome,
+      call_id: callId,
+      masked: call.masked,
+    }
+  })
   await sql`insert into callsift.inbox (portal_id, source, event, outcome, call_id, masked)
     select * from jsonb_to_recordset(${toStoredJson(rows)}::jsonb)
       as t (portal_id text, source text, event text, outcome text, call_id bigint, masked jsonb)`.execute(trx)

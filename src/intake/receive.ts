@@ -94,7 +94,7 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
   const accept = async (call: IncomingCall): Promise<Received> => {
     const { outcome, callId } = await intake.accept(call)
     deps.kick()
-    return { outcome, callId }
+    return outcome === 'erased' ? { outcome: 'ignored', reason: 'erased' } : { outcome, callId }
   }
 
   return {

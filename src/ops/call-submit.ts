@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { findPortal, listPortals, type Portal } from '../db/portals.ts'
-import { findUpload } from '../db/uploads.ts'
+import { findUpload, removeUpload } from '../db/uploads.ts'
 import type { IncomingCall } from '../intake/incoming-call.ts'
 import { defineOperation, OperationError, RowId } from './operation.ts'
 
@@ -135,6 +135,15 @@ export async function submitCall(app: App, input: SubmitInput): Promise<Submitte
     },
   }
   const accepted = await app.intake.accept(call)
+  if (accepted.outcome === 'erased') {
+    if (upload !== null) await removeUpload(app.db, upload.id)
+    throw new OperationError(
+      'erased',
+      409,
+      "This call was erased on somebody's request and is not taken in again.",
+      'Nothing was stored. If it is another call, submit it under a name of its own.',
+    )
+  }
   app.engine.kick()
   return { callId: accepted.callId, runId: accepted.runId, outcome: accepted.outcome }
 }

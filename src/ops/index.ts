@@ -6,7 +6,9 @@ import { callShow } from './call-show.ts'
 import { callSubmit } from './call-submit.ts'
 import { deliveriesList } from './deliveries-list.ts'
 import { doctor } from './doctor.ts'
+import { callErase } from './erase.ts'
 import { gateOpen } from './gate-open.ts'
+import { keyRotate } from './key-rotate.ts'
 import type { Operation } from './operation.ts'
 import { portalCheck } from './portal-check.ts'
 import { portalList, portalRemove, portalSave, portalSettings, portalWrite } from './portals.ts'
@@ -42,6 +44,8 @@ export const operations: readonly Operation[] = [
   alertTest,
   backfillCount,
   backfillTake,
+  callErase,
+  keyRotate,
 ]
 
 export function findOperation(name: string): Operation | undefined {

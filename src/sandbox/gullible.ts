@@ -41,7 +41,7 @@ function readings(text: string): string {
 const orders: readonly RegExp[] = [
   /(?:ignore|disregard|forget|override)\b.{0,40}(?:instruction|rule|prompt|previous|above|all\b)/is,
   /(?:игнорир|забудь|отмен|не учитывай)\p{L}*.{0,40}(?:инструкц|правил|промпт|указани|выше)/isu,
-  /(?:set|give|put|assign|rate|mark|score|return|answer|output|say|write)\b.{0,40}(?:\b100\b|one hundred|quality high|high quality lead|score\W{0,3}\d)/is,
+  /(?:set|give|put|assign|rate|mark|score (?:it|this|every|each|the lead)|return|answer|output|say|write)\b.{0,40}(?:\b100\b|one hundred|quality high|high quality lead|score\W{0,3}\d)/is,
   /mark is|always (?:high|100)|must be (?:high|100)|score every/i,
   /(?:постав|ставь|ставит|выстав|оцени|напиши|верни|ответь|присво)\p{L}*.{0,40}(?:100|сто(?!\p{L})|high|высок|балл)/isu,
   /<\/?(?:system|user|assistant|tool_call|transcript|instructions?)\b|(?:^|[\s(])(?:system|assistant|систем[аеы]|evaluator note|note to (?:the )?(?:evaluator|model|ai)) ?:/im,

@@ -1,6 +1,6 @@
+import { scrubSecrets } from '../scrub-secrets.ts'
 import { describeClass } from './class-text.ts'
 import { findErrorRow } from './error-table.ts'
-import { scrubSecrets } from './scrub.ts'
 import { type HeaderBag, headerValues, longestWaitMs } from './waits.ts'
 
 /** One failed request, read by the table below: everything that client, engine and pages need to know of it. */

@@ -1,16 +1,20 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isForbiddenAddress, isGlobalAddress } from '../../src/audio/addresses.ts'
 import { type FetchRequest, fetchToFile } from '../../src/audio/fetch.ts'
-import type { Network } from '../../src/audio/guarded-connect.ts'
+import { checkUrl, type Network } from '../../src/audio/guarded-connect.ts'
+import { probeAudio } from '../../src/audio/probe.ts'
 import { saveStream } from '../../src/audio/save-stream.ts'
 import { isStepFailure, Later, Permanent, Retry } from '../../src/errors.ts'
 
@@ -36,6 +40,13 @@ const answers: Record<string, Answer> = {
   '/ok': (response) => response.end(SOUND),
   '/loop': (response) => response.writeHead(302, { location: '/loop' }).end(),
   '/gzip': (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('....'),
+  '/gzip-twice': (response) => response.writeHead(200, { 'content-encoding': 'gzip, gzip' }).end(packed(2)),
+  '/gzip-six': (response) =>
+    response.writeHead(200, { 'content-encoding': Array(6).fill('gzip').join(', ') }).end(packed(6)),
+  '/login': (response) =>
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Sign in</title>'.repeat(9)),
+  '/named': (response) =>
+    response.writeHead(200, { 'content-disposition': 'attachment; filename="../../etc/cron.d/x"' }).end(SOUND),
   '/huge': (response) => response.writeHead(200, { 'content-length': '10000000000' }).end('....'),
   '/endless': (response) => void Readable.from(endless()).pipe(response),
   '/broken': (response) => {
@@ -49,6 +60,44 @@ const answers: Record<string, Answer> = {
   '/silent': () => {},
   '/to-file': (response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
   '/to-private': (response) => response.writeHead(302, { location: `http://127.0.0.1:${port}/ok` }).end(),
+}
+
+/** Zeros packed so many times: small to send, large to whoever inflates. */
+function packed(times: number): Buffer {
+  let bytes: Buffer = Buffer.alloc(1_000_000)
+  for (let n = 0; n < times; n += 1) bytes = gzipSync(bytes)
+  return bytes
+}
+
+const plainLimits = { maxBytes: 1_000, totalMs: 5_000, minBytesPerSecond: 1, userAgent: 'x' }
+
+function selfSigned(): { key: string; cert: string } {
+  const made = spawnSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      '-',
+      '-out',
+      '-',
+    ],
+    { encoding: 'utf8' },
+  )
+  const part = (name: string) =>
+    new RegExp(`-----BEGIN ${name}-----[\\s\\S]*?-----END ${name}-----`).exec(made.stdout)?.[0] ?? ''
+  return { key: part('PRIVATE KEY'), cert: part('CERTIFICATE') }
 }
 
 function* endless(): Generator<Buffer> {
@@ -256,8 +305,61 @@ describe('answers of a recording host', () => {
     expect((await failureOf(get('http://pub.test/drip', { totalMs: 200 }))).class).toBe('recording_timeout')
   })
 
-  it('R152: compressed', async () => {
-    expect((await failureOf(get('http://pub.test/gzip'))).class).toBe('not_audio')
+  it.each(['/gzip', '/gzip-twice', '/gzip-six'])('R152: compressed (%s), and nothing inflated', async (path) => {
+    expect((await failureOf(get(`http://pub.test${path}`))).class).toBe('not_audio')
+  })
+
+  it('R148: a login page in the place of the recording is kept as what it says it is, for the probe to refuse', async () => {
+    const fetched = await get('http://pub.test/login')
+    expect(fetched.contentType).toBe('text/html')
+    await expect(probeAudio(join(folder, 'recording.bin'))).rejects.toMatchObject({ class: 'not_audio' })
+  })
+
+  it('R149: no file of a transfer that was cut off for its size stays', async () => {
+    const target = join(folder, 'huge.bin')
+    await failureOf(get('http://pub.test/endless', { target }))
+    expect(existsSync(target)).toBe(false)
+  })
+
+  it.each(['DEPTH_ZERO_SELF_SIGNED_CERT', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'])(
+    'R153: a certificate that is not valid (%s), and a step down to http',
+    async (code) => {
+      const network: Network = {
+        ...fakeInternet(),
+        dial: () => Promise.reject(Object.assign(new Error('refused'), { code })),
+      }
+      const failure = await failureOf(get('https://pub.test/ok', { network }))
+      expect([failure.class, failure instanceof Permanent]).toEqual(['recording_tls_invalid', true])
+      expect((await failureOf(get('https://pub.test/r?to=http://pub.test/ok&c=301'))).class).toBe('blocked_url')
+    },
+  )
+
+  it('R153: a certificate of nobody, over the real network', async () => {
+    const { key, cert } = selfSigned()
+    const host = createTlsServer({ key, cert }, (_request, response) => response.end(SOUND))
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve))
+    const own = (host.address() as AddressInfo).port
+    const request = { ...plainLimits, target: join(folder, 'tls.bin'), allowedHosts: [`127.0.0.1:${own}`] }
+    try {
+      const failure = await failureOf(fetchToFile({ ...request, url: `https://127.0.0.1:${own}/ok` }))
+      expect(failure.class).toBe('recording_tls_invalid')
+    } finally {
+      host.closeAllConnections()
+      await new Promise((resolve) => host.close(resolve))
+    }
+  })
+
+  it('R154: nothing of ours goes along a redirect to another host', async () => {
+    await get('http://pub.test/r?to=http://other.test/ok&c=302')
+    expect(seenHeaders['host']).toBe('other.test')
+    expect(Object.keys(seenHeaders).sort()).toEqual(['accept', 'accept-encoding', 'connection', 'host', 'user-agent'])
+  })
+
+  it('R155: a name in the answer names no file', async () => {
+    const before = await readdir(folder)
+    await get('http://pub.test/named')
+    expect((await readdir(folder)).filter((name) => !before.includes(name) && name !== 'recording.bin')).toEqual([])
+    expect(await readFile(join(folder, 'recording.bin'))).toEqual(SOUND)
   })
 
   it('nobody there, no such name', async () => {
@@ -334,6 +436,63 @@ describe('addresses', () => {
         return !isGlobalAddress(host)
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  it('E1: five thousand spellings of addresses inside, as links, reach nobody', () => {
+    const octet = fc.nat(255)
+    const insides = fc.oneof(
+      fc.tuple(fc.constantFrom(0, 10, 127), octet, octet, octet),
+      fc.tuple(fc.constant(169), fc.constant(254), octet, octet),
+      fc.tuple(fc.constant(172), fc.integer({ min: 16, max: 31 }), octet, octet),
+      fc.tuple(fc.constant(192), fc.constant(168), octet, octet),
+      fc.tuple(fc.constant(100), fc.integer({ min: 64, max: 127 }), octet, octet),
+      fc.tuple(fc.integer({ min: 224, max: 255 }), octet, octet, octet),
+    )
+    const spell = (value: number, style: number) =>
+      style === 0 ? String(value) : style === 1 ? `0x${value.toString(16)}` : `0${value.toString(8)}`
+    const wide = (text: string) =>
+      text.replace(/[0-9.]/g, (letter) => (letter === '.' ? '。' : String.fromCodePoint(0xff10 + Number(letter))))
+    const spellings = fc
+      .tuple(
+        insides,
+        fc.array(fc.nat(2), { minLength: 4, maxLength: 4 }),
+        fc.nat(13),
+        fc.constantFrom('http', 'HTTP', 'https'),
+      )
+      .map(([[a, b, c, d], styles, form, scheme]) => {
+        const whole = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
+        const hex = `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
+        const dotted = `${a}.${b}.${c}.${d}`
+        const part = (value: number, place: number) => spell(value, styles[place] ?? 0)
+        const hosts = [
+          [a, b, c, d].map(part).join('.'),
+          part(whole, 0),
+          `${part(a, 0)}.${part(whole & 0xffffff, 1)}`,
+          `${part(a, 0)}.${part(b, 1)}.${part(whole & 0xffff, 2)}`,
+          wide(dotted),
+          encodeURIComponent(dotted).replaceAll('.', '%2e'),
+          `[::ffff:${dotted}]`,
+          `[::ffff:${hex}]`,
+          `[0:0:0:0:0:ffff:${hex}]`,
+          `[::${dotted}]`,
+          `[64:ff9b::${hex}]`,
+          `[2002:${hex}::1]`,
+          `[2001:0:${hex}::]`,
+          `[::ffff:0:${hex}]`,
+        ]
+        return `${scheme}://${hosts[form]}/`
+      })
+    fc.assert(
+      fc.property(spellings, (link) => {
+        try {
+          checkUrl(link, [])
+        } catch (error) {
+          return error instanceof Permanent && /^blocked_/.test(error.class)
+        }
+        return false
+      }),
+      { numRuns: 5_000 },
     )
   })
 

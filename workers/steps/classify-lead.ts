@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { CallInput, TranscriptSegment } from '../call-input.ts'
+import { findDoubts } from '../judge/doubts.ts'
+import { maskPeople } from '../judge/mask-people.ts'
 import { defaultRubric, judgePrompt } from '../judge-prompt.ts'
 import { step } from '../step.ts'
 import { tellTranscript } from '../tell-transcript.ts'
@@ -12,6 +14,9 @@ const Verdict = z.object({
   reason: z.string().trim().min(1),
 })
 type Verdict = z.output<typeof Verdict>
+/** With the quotes it rests on, where the model gives them; what else it calls evidence is none. */
+const Answer = Verdict.extend({ evidence: z.array(z.string()).catch([]) })
+type Answer = z.output<typeof Answer>
 
 /** Judges the lead from the transcript. What leaves the model is one word, one number and one text; nothing else of it is used. */
 export const classifyLead = step({
@@ -32,7 +37,8 @@ export const classifyLead = step({
     usage: z.object({ promptTokens: z.number(), completionTokens: z.number() }),
   }),
   async run(context, { run, mergeTranscript }) {
-    const transcript = tellTranscript(mergeTranscript)
+    const said = tellTranscript(mergeTranscript)
+    const transcript = context.config.mask ? maskPeople(said).text : said
     const { settings } = context.portal
     const prompt = judgePrompt({
       rubric: settings.prompt ?? defaultRubric,
@@ -51,9 +57,10 @@ export const classifyLead = step({
       (answer) => answer.usage.promptTokens + answer.usage.completionTokens,
     )
     return {
-      ...value,
+      quality: value.quality,
+      score: value.score,
       reason: tidyReason(value.reason),
-      doubts: findDoubts(value, transcript),
+      doubts: [...(inBand(value) ? [] : ['quality and score contradict each other']), ...findDoubts(value, transcript)],
       model,
       usage,
     }
@@ -65,14 +72,14 @@ function mostTokens(prompt: { system: string; user: string }): number {
   return 2 * (Math.ceil((prompt.system.length + prompt.user.length) / 1.5) + 2_000)
 }
 
-function inBand({ quality, score }: Verdict): boolean {
+function inBand({ quality, score }: Pick<Verdict, 'quality' | 'score'>): boolean {
   return quality === (score >= 67 ? 'high' : score >= 34 ? 'medium' : 'low')
 }
 
 /** A word and a number that contradict each other are asked for once more; if they still do, the verdict is a doubtful one. */
-function askOnceMoreWhenOutOfBand(): z.ZodType<Verdict> {
+function askOnceMoreWhenOutOfBand(): z.ZodType<Answer> {
   let asked = false
-  return Verdict.superRefine((verdict, issues) => {
+  return Answer.superRefine((verdict, issues) => {
     if (asked || inBand(verdict)) return
     asked = true
     issues.addIssue({
@@ -81,14 +88,6 @@ function askOnceMoreWhenOutOfBand(): z.ZodType<Verdict> {
       message: `quality ${verdict.quality} and score ${verdict.score} contradict each other (high 67-100, medium 34-66, low 0-33)`,
     })
   })
-}
-
-function findDoubts(verdict: Verdict, transcript: string): string[] {
-  const doubts: string[] = []
-  if (!inBand(verdict)) doubts.push('quality and score contradict each other')
-  const words = transcript.split(/\s+/).length
-  if (verdict.score >= 95 && words < 40) doubts.push(`a score of ${verdict.score} from ${words} words`)
-  return doubts
 }
 
 /** The text goes into a CRM card: no markup, no links, no control characters, bounded. */

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import type { App } from '../context.ts'
+import { againOnDeadlock } from '../db/again-on-deadlock.ts'
+import {
+  clearFiles,
+  countOpenAttempts,
+  type Erasable,
+  listById,
+  listByPhone,
+  listNames,
+  listStandingEntries,
+  removeCall,
+  removeLooseDeliveries,
+  type StandingEntry,
+  stopRun,
+} from '../db/erase.ts'
+import { bury } from '../intake/tombstones.ts'
+import { phoneDigits } from '../phone-digits.ts'
+import { findCall } from './find-call.ts'
+import { defineOperation, OperationError } from './operation.ts'
+
+const EraseInput = z
+  .strictObject({
+    /** A person's number, in any spelling: all calls with it. */
+    phone: z.string().max(64).optional(),
+    /** One call, by our id, its CALL_ID or `activity:57`. */
+    call: z.coerce.string().min(1).max(300).optional(),
+    portalId: z.string().min(1).optional(),
+    /** Only tells what would go. */
+    dryRun: z.boolean().default(false),
+    /** Writes the tables anew, so that nothing stays in the database's files. Embedded: always. */
+    rewrite: z.boolean().optional(),
+  })
+  .refine(
+    (input) => (input.phone === undefined) !== (input.call === undefined),
+    'give a phone or a call, one of the two',
+  )
+
+/** The act of an erasure: numbers and dates, and nothing of what was erased. */
+export interface ErasureReport {
+  readonly dryRun: boolean
+  readonly at: string
+  readonly calls: number
+  readonly removed: Readonly<Record<string, number>>
+  /** Stand in the CRM and have to be deleted there, by hand: the API has no way to. */
+  readonly entries: readonly StandingEntry[]
+  /** Attempts that had not ended when the rows went; what they bring is not stored. */
+  readonly stillRunning: number
+  /** What could not be cleared from the database's files, with its reason; empty where `filesRewritten`. */
+  readonly filesRewritten: boolean
+  readonly notCleared: readonly string[]
+}
+
+const patienceMs = 15_000
+
+/** Removes a person's calls, or one call, from the record for good, and keeps them from coming back. */
+export const callErase = defineOperation({
+  name: 'call.erase',
+  summary: 'Erases one call, or all calls of a phone number, and keeps them from being taken in again.',
+  input: EraseInput,
+  // Neither the number nor the call may live on in the audit.
+  audit: (input) => ({
+    subject: 'erasure',
+    detail: { by: input.phone === undefined ? 'call' : 'phone', portalId: input.portalId, dryRun: input.dryRun },
+  }),
+  run: async (app, input): Promise<ErasureReport> => {
+    const digits = input.phone === undefined ? null : phoneDigits(input.phone)
+    if (input.phone !== undefined && digits === null) {
+      throw new OperationError(
+        'short_phone',
+        400,
+        "This number is too short to be one person's.",
+        'Give it whole, with its area code: +74951234567.',
+      )
+    }
+    const calls = await listCalls(app, { ...input, digits })
+    const entries: StandingEntry[] = []
+    for (const { runId } of calls) if (runId !== null) entries.push(...(await listStandingEntries(app.db, runId)))
+    const report = { dryRun: input.dryRun, at: new Date().toISOString(), calls: calls.length, entries }
+    if (input.dryRun) return { ...report, removed: {}, stillRunning: 0, filesRewritten: false, notCleared: [] }
+
+    await stopAndBury(app, calls, { digits, portalId: input.portalId ?? null })
+    const stillRunning = await waitForAttempts(app, calls)
+    const removed: Record<string, number> = {}
+    for (const call of calls) {
+      const gone = await againOnDeadlock(() =>
+        app.db.transaction().execute(async (trx) => {
+          const loose = await removeLooseDeliveries(trx, call)
+          const rows = await removeCall(trx, call)
+          return { ...rows, deliveries: (rows['deliveries'] ?? 0) + loose }
+        }),
+      )
+      for (const [table, rows] of Object.entries(gone)) removed[table] = (removed[table] ?? 0) + rows
+    }
+    const filesRewritten = input.rewrite ?? app.connection.kind === 'pglite'
+    const notCleared = await clearFiles(app.connection, filesRewritten)
+    return { ...report, removed, stillRunning, filesRewritten, notCleared }
+  },
+})
+
+async function listCalls(
+  app: App,
+  input: { digits: string | null; call?: string | undefined; portalId?: string | undefined },
+): Promise<Erasable[]> {
+  if (input.digits !== null) return await listByPhone(app.db, input.digits, input.portalId ?? null)
+  const { id } = await findCall(app, { call: input.call ?? '', portalId: input.portalId })
+  return await listById(app.db, id)
+}
+
+/** In one transaction with the stop: whoever tells of the call again from here on meets the tombstone, and before it the call itself. */
+async function stopAndBury(
+  app: App,
+  calls: readonly Erasable[],
+  by: { digits: string | null; portalId: string | null },
+): Promise<void> {
+  const portals = await app.db.selectFrom('callsift.portals').select('id').execute()
+  const phones =
+    by.digits === null
+      ? []
+      : portals
+          .filter((portal) => by.portalId === null || portal.id === by.portalId)
+          .flatMap((portal) => app.tombstones.ofPhone(portal.id, by.digits) ?? [])
+  await againOnDeadlock(() =>
+    app.db.transaction().execute(async (trx) => {
+      for (const call of calls) {
+        if (call.runId !== null) await stopRun(trx, call.runId)
+        const names = await listNames(trx, call.id)
+        await bury(trx, names.map(app.tombstones.ofName))
+      }
+      await bury(trx, phones)
+    }),
+  )
+}
+
+async function waitForAttempts(app: App, calls: readonly Erasable[]): Promise<number> {
+  const runIds = calls.flatMap((call) => (call.runId === null ? [] : [call.runId]))
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const open = await countOpenAttempts(app.db, runIds)
+    if (open === 0 || performance.now() > deadline) return open
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
