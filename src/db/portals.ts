@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { digestToken, keyIdOf, type Sealer } from '../seal.ts'
 import type { Database, Queryable } from './connect.ts'
-import type { PortalSettings } from './schema.ts'
+import type { PortalSettings } from './portal-settings.ts'
 
 /** A Bitrix24 portal as the program works with it. The API key is opened only where a client is made. */
 export interface Portal {

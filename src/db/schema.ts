@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { PortalSettings } from './portal-settings.ts'
 
 type Stamp = ColumnType<Date, Date | string | undefined, Date | string>
 type StampOrNull = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
@@ -42,40 +43,6 @@ export interface PortalTable {
   reconcile_lease_until: StampOrNull
   /** Calls that the last reconcile found and no event had told of. */
   reconcile_found: Generated<number>
-}
-
-/** What an integrator may set per portal; all optional, the program's defaults stand behind each. */
-export interface PortalSettings {
-  minSeconds?: number
-  directions?: ('in' | 'out')[]
-  users?: string[]
-  lines?: string[]
-  language?: string
-  /** By telephone line (PORTAL_NUMBER), where it differs from the portal's. */
-  lineLanguages?: Record<string, string>
-  /** Stereo recordings: each voice by itself, or both at once. */
-  stereo?: 'split' | 'mix'
-  /** On which channel our side speaks; `caller` (when not set): whoever called is on the left. */
-  agentChannel?: 'left' | 'right' | 'caller'
-  /** Names and words of the trade that the recogniser should know; sent with every part. */
-  glossary?: string
-  chatModel?: string
-  speechModel?: string
-  prompt?: string
-  /** IANA name, by which days and months of the caps turn and working hours are read; UTC unless told. */
-  timeZone?: string
-  /** Speech that may be paid for, minutes. */
-  capDailyMinutes?: number
-  capMonthlyMinutes?: number
-  /** Money, in units of CALLSIFT_PRICE_CURRENCY. */
-  capDailyCost?: number
-  capMonthlyCost?: number
-  /** A bot of this portal and the chat it tells alerts to. */
-  alertBot?: { botId: number; dialogId: string }
-  /** So long without an event is an alert; 0 = never. */
-  alertNoEventHours?: number
-  /** `Mon-Fri 9-18`: only these hours count as silence. */
-  workingHours?: string
 }
 
 export interface TokenTable {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database, Queryable } from './connect.ts'
-import type { PortalSettings } from './schema.ts'
+import type { PortalSettings } from './portal-settings.ts'
 
 /** What one step wants to pay for. */
 export interface SpendItem {

@@ -1,4 +1,4 @@
-import type { PortalSettings } from '../db/schema.ts'
+import type { PortalSettings } from '../db/portal-settings.ts'
 
 export interface CallSigns {
   readonly direction: 'in' | 'out' | null

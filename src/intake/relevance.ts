@@ -1,4 +1,4 @@
-import type { PortalSettings } from '../db/schema.ts'
+import type { PortalSettings } from '../db/portal-settings.ts'
 import { filterCall } from './filter-call.ts'
 import type { CallEndFacts } from './read-event.ts'
 

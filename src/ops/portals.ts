@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { App } from '../context.ts'
+import type { PortalSettings } from '../db/portal-settings.ts'
 import {
   findPortal,
   listPortals,
@@ -10,7 +11,6 @@ import {
   setPortalSettings,
   setPortalWrite,
 } from '../db/portals.ts'
-import type { PortalSettings } from '../db/schema.ts'
 import { capGateNames } from '../db/spend.ts'
 import { readWorkingHours } from '../working-hours.ts'
 import { defineOperation, OperationError } from './operation.ts'
