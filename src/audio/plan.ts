@@ -36,14 +36,18 @@ export interface AudioPlan {
   readonly parts: readonly PlannedPart[]
   /** What is sent and paid for, all parts together. */
   readonly heardSeconds: number
-  /** Where somebody speaks, by channel (one row where they are mixed). */
+  /** Where somebody speaks, by channel (one row where they are mixed); no row where nobody can tell loudness from the file. */
   readonly speech: readonly (readonly Span[])[]
 }
 
 /** Of MP3 as we encode it: 16 kHz or less, mono, 32 kbit/s. */
 const MP3_BYTES_PER_SECOND = 4_000
 /** A variable rate may be above its average for half an hour. */
-const BYTES_MARGIN = 0.9
+const VARIABLE_MARGIN = 0.9
+/** Samples and our own MP3 have one rate; headers are small. */
+const STEADY_MARGIN = 0.99
+/** Parts are made so much shorter than the bytes allow that a cut may lie so far from its mark, seconds. */
+const MIN_ROOM_SECONDS = 30
 /** Rather encode anew than send parts shorter than this: many small parts cost the recogniser its context. */
 const MIN_COPY_SECONDS = 10 * 60
 const MIN_TAIL_SECONDS = 5
@@ -65,15 +69,21 @@ export function planParts(probe: Probe, options: PlanOptions = defaultPlanOption
   const copied = probe.bitrate / 8 / (split ? probe.channels : 1)
   const encoding: Encoding =
     (split && probe.format !== 'wav') || options.maxPartBytes / copied < MIN_COPY_SECONDS ? 'mp3' : 'copy'
-  const perSecond = canEncode(probe) && encoding === 'mp3' ? MP3_BYTES_PER_SECOND : copied
+  const anew = canEncode(probe) && encoding === 'mp3'
+  const perSecond = anew ? MP3_BYTES_PER_SECOND : copied
+  const margin = anew || probe.format === 'wav' ? STEADY_MARGIN : VARIABLE_MARGIN
+  const limits = {
+    wholeByBytes: options.maxPartBytes / perSecond,
+    byBytes: (options.maxPartBytes * margin) / perSecond,
+  }
   const parts: PlannedPart[] = []
-  for (const track of tracks) parts.push(...cutTrack(track, perSecond, options, parts.length))
+  for (const track of tracks) parts.push(...cutTrack(track, limits, options, parts.length))
   const heardSeconds = parts.reduce((sum, part) => sum + lengthOf(part.spans), 0)
   return {
     encoding: canEncode(probe) ? encoding : 'copy',
     parts,
     heardSeconds,
-    speech: probe.levels.map(findSpeech),
+    speech: probe.speechMeasure === 'none' ? [] : probe.levels.map(findSpeech),
   }
 }
 
@@ -104,17 +114,24 @@ function loudest(rows: readonly Float32Array[]): Float32Array {
   return first.map((level, index) => others.reduce((most, row) => Math.max(most, row[index] ?? most), level))
 }
 
-function cutTrack(track: Track, bytesPerSecond: number, options: PlanOptions, firstIndex: number): PlannedPart[] {
+/** `limits`: seconds of the track that are as many bytes as may be sent. */
+function cutTrack(
+  track: Track,
+  limits: { readonly wholeByBytes: number; readonly byBytes: number },
+  options: PlanOptions,
+  firstIndex: number,
+): PlannedPart[] {
   const total = lengthOf(track.spans)
-  const byBytes = (options.maxPartBytes * BYTES_MARGIN) / bytesPerSecond
-  const fits = total <= options.maxWholeSeconds && total * bytesPerSecond <= options.maxPartBytes
-  // One long span that is cut hard is sent with its overlap: the room for it is kept.
-  const longest = Math.min(options.maxPartSeconds, byBytes - options.overlapSeconds)
+  const fits = total <= Math.min(options.maxWholeSeconds, limits.wholeByBytes)
+  // One long span that is cut hard is sent with its overlap: the room for it is kept, and for both its cuts to lie off their marks.
+  const byBytes = limits.byBytes - options.overlapSeconds
+  const longest = Math.min(options.maxPartSeconds, byBytes - 2 * Math.min(MIN_ROOM_SECONDS, limits.byBytes / 10))
   const count = fits ? 1 : Math.max(2, Math.ceil(total / Math.max(MIN_TAIL_SECONDS * 2, longest)))
   const bounds: { at: number; seam: Seam }[] = []
   for (let index = 1; index < count; index++) {
     const mark = placeOf(track.spans, (total * index) / count)
-    const room = Math.min(options.searchSeconds, total / count / 3)
+    const length = total / count
+    const room = Math.min(options.searchSeconds, length / 3, Math.max(0, byBytes - length) / 2)
     const cut = findCut(track.levels, mark, room)
     bounds.push({ at: cut.atSeconds, seam: cut.seam })
   }

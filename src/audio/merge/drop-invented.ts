@@ -35,11 +35,11 @@ const plain = (text: string) =>
     .trim()
 const words = (text: string) => plain(text).replaceAll('.', '')
 
-/** Leaves out what nobody said. `speech`: where the sound's energy says that somebody speaks; times of the recording. */
+/** Leaves out what nobody said. `speech`: where the sound's energy says that somebody speaks (null: nobody can tell); times of the recording. */
 export function dropInvented(
   segments: readonly HeardSegment[],
   timeMap: readonly TimePoint[],
-  speech: readonly Span[],
+  speech: readonly Span[] | null,
 ): HeardSegment[] {
   const kept: HeardSegment[] = []
   let before = ''
@@ -53,7 +53,7 @@ export function dropInvented(
     if ((segment.compressionRatio ?? 0) > COMPRESSION) continue
     const from = recordingTime(timeMap, segment.start)
     const to = recordingEnd(timeMap, segment.end)
-    const silent = !speech.some((span) => span.startSeconds < to && span.endSeconds > from)
+    const silent = speech !== null && !speech.some((span) => span.startSeconds < to && span.endSeconds > from)
     if (silent && isKnown(segment.text)) continue
     kept.push(segment)
   }

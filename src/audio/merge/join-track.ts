@@ -12,8 +12,8 @@ export interface JoinedTrack {
   readonly openSeams: readonly number[]
 }
 
-/** Joins the parts of one track in their order. `speech`: where somebody speaks on it. */
-export function joinTrack(parts: readonly HeardPart[], speech: readonly Span[]): JoinedTrack {
+/** Joins the parts of one track in their order. `speech`: where somebody speaks on it; null where nobody can tell. */
+export function joinTrack(parts: readonly HeardPart[], speech: readonly Span[] | null): JoinedTrack {
   let joined: TranscriptSegment[] = []
   let timesEstimated = false
   const openSeams: number[] = []
@@ -34,7 +34,7 @@ export function joinTrack(parts: readonly HeardPart[], speech: readonly Span[]):
 }
 
 /** Segments with times of the recording, without what nobody said. */
-function place(heard: HeardPart, speech: readonly Span[]): TranscriptSegment[] {
+function place(heard: HeardPart, speech: readonly Span[] | null): TranscriptSegment[] {
   const { timeMap, part, segments } = heard
   return dropInvented(segments ?? [], timeMap, speech).map((segment) => ({
     speaker: part.speaker,
@@ -45,12 +45,14 @@ function place(heard: HeardPart, speech: readonly Span[]): TranscriptSegment[] {
 }
 
 /** Without times, the words are spread evenly over the sound that was sent: near enough to read along, and told as estimated. */
-function spread(heard: HeardPart, speech: readonly Span[]): TranscriptSegment[] {
+function spread(heard: HeardPart, speech: readonly Span[] | null): TranscriptSegment[] {
   const { text, part } = heard
   const words = text.split(/\s+/).filter((word) => word !== '')
-  const silent = !speech.some((span) =>
-    part.spans.some((own) => own.startSeconds < span.endSeconds && own.endSeconds > span.startSeconds),
-  )
+  const silent =
+    speech !== null &&
+    !speech.some((span) =>
+      part.spans.some((own) => own.startSeconds < span.endSeconds && own.endSeconds > span.startSeconds),
+    )
   if (words.length === 0 || (silent && isKnown(text))) return []
   const total = lengthOf(part.spans)
   let heardSeconds = 0
@@ -86,6 +88,8 @@ function joinHard(
   const [near, far] = [left.filter((one) => one.end > overlap.from), right.filter((one) => one.start < overlap.to)]
   const words = (segments: readonly TranscriptSegment[]) => segments.flatMap((one) => one.text.split(/\s+/))
   const [ending, beginning] = [words(near), words(far)]
+  // Nothing was said in the overlap, or one of them heard nothing there: nothing can be doubled.
+  if (ending.length === 0 || beginning.length === 0) return { segments: [...left, ...right], aligned: true }
   const seconds = overlap.to - overlap.from
   const bound = Math.ceil(seconds * Math.max(rateOf(near), rateOf(far)) * 1.5) + 3
   const { leftWords, rightSkipped, aligned } = dovetail(ending, beginning, bound)

@@ -14,12 +14,13 @@ export interface Transcript {
 
 /**
  * One transcript of all parts: each track's parts joined, what nobody said left out, turns interleaved by time.
- * `speech`: where somebody speaks, by channel, as the plan has it; one row where the channels were mixed.
+ * `speech`: where somebody speaks, by channel, as the plan has it; one row where the channels were mixed, none where nobody can tell.
  */
 export function mergeTranscript(parts: readonly HeardPart[], speech: readonly (readonly Span[])[]): Transcript {
   const channels = [...new Set(parts.map(({ part }) => part.channel))]
   const tracks = channels.map((channel) => {
     const own = parts.filter(({ part }) => part.channel === channel)
+    if (speech.length === 0) return joinTrack(own, null)
     return joinTrack(own, channel === null ? speech.flat() : (speech[channel] ?? []))
   })
   const segments = tracks
