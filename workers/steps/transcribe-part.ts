@@ -112,8 +112,11 @@ async function hearPiece(
       segments: segments ?? null,
     }
   } catch (error) {
-    const status = failureOf(error)?.httpStatus
-    if ((status === 504 || status === 413) && seconds > minSplitSeconds) return 'too_long'
+    const failure = failureOf(error)
+    const status = failure?.httpStatus
+    // A 504 that says "not yet" was never begun: it is waited for, whole.
+    const tooLong = (status === 504 && failure?.outcome !== 'later') || status === 413
+    if (tooLong && seconds > minSplitSeconds) return 'too_long'
     throw error
   }
 }
