@@ -121,13 +121,19 @@ describe('a call that the upstream cannot finish', () => {
     for (const effect of heard) expect(Number(effect.detail['audioSeconds'])).toBeLessThan(110)
     expect(wordsOf(shown)).toEqual(truth(mono))
   })
-  test('yet, because the queue before it is full (504 QUEUE_TIMEOUT), is sent again whole', async () => {
+  test('yet, because the queue before it is full (504 QUEUE_TIMEOUT), is put off whole', async () => {
     const portal = await newPortal(bare)
     const full = { status: 504, envelope: 'v1' as const, code: 'QUEUE_TIMEOUT', retryAfter: 1 }
     bare.sandbox.addFault({ route: 'transcription', portal, kind: 'status', ...full, times: 1 })
-    const shown = await settled(bare, await take(bare, portal, mono.path))
-    expect(heardBy(bare, portal)).toHaveLength(1)
-    expect(wordsOf(shown)).toEqual(truth(mono))
+    const callId = await take(bare, portal, mono.path)
+    const step = await bare.until(async () => {
+      const part = (await showCall(bare.app, { call: callId })).steps.find((one) => one.name === 'transcribePart')
+      return part?.class === 'queue_timeout' && part
+    })
+    // Put off whole, not split: nothing of it was begun.
+    expect(step.attempts.map((attempt) => attempt.outcome)).toEqual(['later'])
+    expect(step.state).toBe('ready')
+    expect(heardBy(bare, portal)).toEqual([])
   })
 })
 
