@@ -28,7 +28,7 @@ describe.skipIf(database === undefined || redis === undefined)(what, () => {
   const closers = createClosers()
   afterEach(() => closers.closeAll())
 
-  test('are locate, plan, transcribe, classify, timeline, in this order, one each', async () => {
+  test('are locate, plan, transcribe, merge and classify, timeline, in this order, one job each', async () => {
     const own = await startRedis({ own: true })
     closers.add(() => own.stop())
     const program = await startProgram({
@@ -61,7 +61,10 @@ describe.skipIf(database === undefined || redis === undefined)(what, () => {
       const read = await Promise.all(queues.map((queue) => readEvents(own.url, queue)))
       return read.every((list) => list.some(({ event }) => event === 'completed')) ? read : null
     })
-    for (const list of events) expect(list.map(({ event }) => event)).toEqual(['added', 'active', 'completed'])
+    const jobs = events.map((list) => list.map(({ event }) => event))
+    const once = ['added', 'active', 'completed']
+    // Putting the parts together waits in the queue of the step after it (workers/steps/merge-transcript.ts).
+    expect(jobs).toEqual(queues.map((queue) => (queue === 'classify' ? [...once, ...once] : once)))
     const added = events.map((list) => list[0]?.at ?? 0)
     const active = events.map((list) => list[1]?.at ?? 0)
     expect(added).toEqual([...added].sort((a, b) => a - b))
