@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { UsageError } from './errors.ts'
 import { rememberSecret } from './known-secrets.ts'
@@ -78,6 +79,22 @@ const json = z.string().transform((text, context): unknown => {
   }
 })
 
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  return longest > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
+}
+
+const hostList = z
+  .string()
+  .default('')
+  .transform((list) =>
+    list
+      .split(',')
+      .map((host) => host.trim())
+      .filter(Boolean),
+  )
+
 const Environment = z.object({
   CALLSIFT_MODE: z.enum(['live', 'sandbox', 'demo']).optional(),
   CALLSIFT_DATA: z.string().min(1).default('.callsift'),
@@ -93,6 +110,11 @@ const Environment = z.object({
   CALLSIFT_KEEP_DELIVERIES_DAYS: z.coerce.number().int().min(0).max(36_500).default(90),
   CALLSIFT_KEEP_TRANSCRIPTS_DAYS: z.coerce.number().int().min(0).max(36_500).default(30),
   CALLSIFT_KEEP_UPLOADS_DAYS: z.coerce.number().int().min(0).max(36_500).default(30),
+  CALLSIFT_UPLOAD_QUOTA_MB: z.coerce.number().int().min(1).optional(),
+  CALLSIFT_TRUST_PROXY: hostList.refine(
+    (list) => list.every(isNetwork),
+    'must be addresses or networks, such as 10.0.0.5,172.16.0.0/12',
+  ),
   CALLSIFT_LANGUAGE: z.string().default('ru'),
   CALLSIFT_CHAT_MODEL: z.string().default('bitrix/bitrixgpt-5.5'),
   CALLSIFT_SPEECH_MODEL: z.string().optional(),
@@ -101,15 +123,7 @@ const Environment = z.object({
   CALLSIFT_FFMPEG: z.string().min(1).optional(),
   PATH: z.string().optional(),
   CALLSIFT_MIN_SECONDS: z.coerce.number().int().min(0).default(15),
-  CALLSIFT_ALLOW_HOSTS: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((host) => host.trim())
-        .filter(Boolean),
-    ),
+  CALLSIFT_ALLOW_HOSTS: hostList,
   CALLSIFT_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(8),
   CALLSIFT_AI_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(4),
   CALLSIFT_RATE_PER_MINUTE: z.coerce.number().int().min(1).default(300),
@@ -176,6 +190,10 @@ export interface Config {
   readonly mask: boolean
   /** Days after which the sweep takes what is older; 0 = kept until somebody erases it. */
   readonly keepDays: { readonly deliveries: number; readonly transcripts: number; readonly uploads: number }
+  /** Of all uploaded recordings that are kept; undefined = what suits the record. */
+  readonly uploadQuotaMb: number | undefined
+  /** Addresses and networks (CIDR) of proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[]
   readonly sandboxScale: number
   /** A sandbox that runs elsewhere, instead of one in this process. Used in mode `sandbox` only. */
   readonly sandboxUrl: string | undefined
@@ -282,6 +300,8 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       transcripts: env.CALLSIFT_KEEP_TRANSCRIPTS_DAYS,
       uploads: env.CALLSIFT_KEEP_UPLOADS_DAYS,
     },
+    uploadQuotaMb: env.CALLSIFT_UPLOAD_QUOTA_MB,
+    trustProxy: env.CALLSIFT_TRUST_PROXY,
     sandboxScale: env.CALLSIFT_SANDBOX_SCALE,
     sandboxUrl: env.CALLSIFT_SANDBOX_URL?.replace(/\/+$/, ''),
     vibecodeBaseUrl: env.VIBECODE_BASE_URL.replace(/\/+$/, ''),

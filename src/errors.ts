@@ -91,3 +91,18 @@ export class UsageError extends Error {
     this.exitCode = options.exitCode ?? 64
   }
 }
+
+/** There is no room for another recording: 507 to who sent it. */
+export class UploadQuotaFull extends UsageError {
+  override name = 'UploadQuotaFull'
+  constructor(facts: { heldBytes: number; quotaBytes: number; askedBytes: number }) {
+    const mb = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MB`
+    super(
+      `The recordings kept here take ${mb(facts.heldBytes)} of ${mb(facts.quotaBytes)}; ${mb(facts.askedBytes)} more have no room.`,
+      {
+        hint: 'Room comes back by age (CALLSIFT_KEEP_UPLOADS_DAYS) and by erasing calls; CALLSIFT_UPLOAD_QUOTA_MB gives more.',
+        exitCode: 75,
+      },
+    )
+  }
+}

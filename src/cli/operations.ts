@@ -34,10 +34,12 @@ function readAnswer<Shape extends z.ZodType>(name: string, shape: Shape, answer:
   )
 }
 
-async function assertFile(path: string): Promise<void> {
+/** How long it is, in bytes. */
+async function assertFile(path: string): Promise<number> {
   const facts = await stat(path).catch(() => null)
   if (facts?.isFile() !== true)
     throw new UsageError(`There is no file ${path}.`, { hint: 'Give the path of a recording.' })
+  return facts.size
 }
 
 function throughService(service: RunningService): Operations {
@@ -71,14 +73,19 @@ async function inThisProcess(app: App): Promise<Operations> {
     url: null,
     ask,
     submitFile: async (path, fields, shape) => {
-      await assertFile(path)
-      const [{ choosePortal }, { storeUpload }] = await Promise.all([
+      const bytes = await assertFile(path)
+      const [{ choosePortal }, { storeUpload }, { reserveUpload }, { uploadLimits }] = await Promise.all([
         import('../ops/call-submit.ts'),
         import('../db/uploads.ts'),
+        import('../db/reserve-upload.ts'),
+        import('../ops/upload-limits.ts'),
       ])
+      const { maxBytes, quotaBytes } = uploadLimits(app.config, app.connection.kind)
+      if (bytes > maxBytes) throw new UsageError(`${path} is longer than ${maxBytes} bytes.`)
       const named = fields['portalId']
       const portal = await choosePortal(app, typeof named === 'string' ? named : undefined)
-      const upload = await storeUpload(app.db, { portalId: portal.id, contentType: null }, createReadStream(path))
+      const id = await reserveUpload(app.db, { portalId: portal.id, contentType: null, bytes }, quotaBytes)
+      const upload = await storeUpload(app.db, id, createReadStream(path))
       return await ask('call.submit', { ...fields, portalId: portal.id, uploadId: upload.id }, shape)
     },
   }

@@ -12,19 +12,11 @@ export interface StoredUpload {
 }
 
 /**
- * Stores a recording row by row while it is read, and hashes it. Until the last row its hash is empty, so that a crash leaves
- * something that can be known as incomplete. On an error of the source the rows are removed and the error goes on.
+ * Stores a recording row by row while it is read, in the room that `reserveUpload` made, and hashes it. Until the last row its hash is
+ * empty, so that a crash leaves something that can be known as incomplete. On an error of the source its room is free again and the
+ * error goes on.
  */
-export async function storeUpload(
-  db: Database,
-  facts: { portalId: string; contentType: string | null },
-  source: AsyncIterable<Buffer>,
-): Promise<StoredUpload> {
-  const { id } = await db
-    .insertInto('callsift.uploads')
-    .values({ portal_id: facts.portalId, sha256: '', bytes: '0', content_type: facts.contentType })
-    .returning('id')
-    .executeTakeFirstOrThrow()
+export async function storeUpload(db: Database, id: string, source: AsyncIterable<Buffer>): Promise<StoredUpload> {
   try {
     const hash = createHash('sha256')
     let bytes = 0
@@ -82,9 +74,10 @@ export async function removeUpload(db: Queryable, id: string): Promise<void> {
   await db.deleteFrom('callsift.uploads').where('id', '=', id).execute()
 }
 
-/** Uploads that a crash cut off, and those that no call has named within a day. */
+/** Uploads that a crash cut off (none takes an hour), and those that no call has named within a day. */
 export async function pruneUploads(db: Queryable): Promise<number> {
-  const pruned = await sql`delete from callsift.uploads u where u.created_at < now() - interval '1 day'
+  const pruned = await sql`delete from callsift.uploads u
+    where u.created_at < now() - case u.sha256 when '' then interval '1 hour' else interval '1 day' end
     and not exists (select 1 from callsift.calls c where c.upload_id = u.id) returning id`.execute(db)
   return pruned.rows.length
 }

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { maxUploadBytes } from './upload-limit.ts'
 
 const reasons: Readonly<Record<string, readonly [number, string]>> = {
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
@@ -16,10 +15,10 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 }
 
 /** Says "100 Continue" only to bodies that would be read: a sender that announces a gigabyte is refused before it begins. */
-export function routeExpectations(http: FastifyInstance, record: 'postgres' | 'pglite'): void {
+export function routeExpectations(http: FastifyInstance, maxUploadBytes: number): void {
   http.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const announced = Number(request.headers['content-length'] ?? 0)
-    const limit = request.url?.startsWith('/api/') ? maxUploadBytes(record) : 64 * 1024
+    const limit = request.url?.startsWith('/api/') ? maxUploadBytes : 64 * 1024
     if (announced <= limit) response.writeContinue()
     http.routing(request, response)
   })

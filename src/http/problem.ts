@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { UsageError } from '../errors.ts'
+import { UploadQuotaFull, UsageError } from '../errors.ts'
 import { OperationError } from '../ops/operation.ts'
 
 /** An answer that is no success, as RFC 9457 tells it, with the mend beside it. */
@@ -32,6 +32,7 @@ const titles: Readonly<Record<number, string>> = {
   429: 'Too many requests',
   500: 'A fault in Callsift',
   503: 'Not available',
+  507: 'No room',
 }
 
 export const recordAway = () =>
@@ -59,6 +60,7 @@ export function isRecordAway(error: unknown): boolean {
 export function readProblem(error: unknown): Problem | null {
   if (error instanceof Problem) return error
   if (error instanceof OperationError) return new Problem(error.status, error.kind, error.message, error.hint ?? '')
+  if (error instanceof UploadQuotaFull) return new Problem(507, 'upload_quota', error.message, error.hint ?? '')
   if (error instanceof UsageError) return new Problem(409, 'not_possible', error.message, error.hint ?? '')
   if (isRecordAway(error)) return recordAway()
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500

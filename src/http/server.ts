@@ -5,6 +5,7 @@ import { pruneDeliveries } from '../db/deliveries.ts'
 import { pruneUploads } from '../db/uploads.ts'
 import { createPortalDirectory } from '../intake/portal-directory.ts'
 import { createReceiver } from '../intake/receive.ts'
+import { uploadLimits } from '../ops/upload-limits.ts'
 import { repeat } from '../repeat.ts'
 import { apiRoutes } from './api/routes.ts'
 import { createAuth } from './auth.ts'
@@ -47,7 +48,8 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     loggerInstance: app.log.child({ part: 'http' }) as FastifyBaseLogger,
     // Addresses hold robots' secrets: requests are logged below, by their route's pattern.
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: false,
+    // Whoever else says for whom they speak is not believed.
+    trustProxy: app.config.trustProxy.length > 0 ? [...app.config.trustProxy] : false,
     bodyLimit: 256 * 1024,
     connectionTimeout: 5 * 60_000,
     requestTimeout: 15 * 60_000,
@@ -60,7 +62,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     routerOptions: { maxParamLength: 300 },
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
   })
-  routeExpectations(http, app.connection.kind)
+  routeExpectations(http, uploadLimits(app.config, app.connection.kind).maxBytes)
   setCommon(http, app)
   const requests = countRequests(http)
 

@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { FormData, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pruneDeliveries } from '../../src/db/deliveries.ts'
-import { readUpload } from '../../src/db/read-upload.ts'
 import { pruneUploads } from '../../src/db/uploads.ts'
 import { type HttpApp, startHttpApp } from '../support/http-app.ts'
 
@@ -170,119 +167,6 @@ describe('POST /api/v1/calls', () => {
     expect(one.body['callId']).toBe(two.body['callId'])
     const other = await api('POST', '/calls', { recordingUrl: 'https://pbx.example.org/3.mp3' }, key)
     expect(other).toMatchObject({ status: 422, body: { type: 'urn:callsift:problem:idempotency_key_reused' } })
-  })
-})
-
-describe('uploads', () => {
-  test.each([false, true])(
-    'a file is stored in rows of 256 KiB and read back as it was (file first: %s)',
-    async (fileFirst) => {
-      const bytes = randomBytes(700_001)
-      const answer = await api(
-        'POST',
-        '/calls',
-        recording(bytes, { entityTypeId: '1', entityId: '7', dryRun: 'true' }, fileFirst),
-      )
-      expect(answer).toMatchObject({ status: 202, body: { outcome: 'accepted' } })
-      const call = await http.app.db
-        .selectFrom('callsift.calls')
-        .selectAll()
-        .where('id', '=', String(answer.body['callId']))
-        .executeTakeFirstOrThrow()
-      const upload = await http.app.db
-        .selectFrom('callsift.uploads')
-        .selectAll()
-        .where('id', '=', call.upload_id ?? '0')
-        .executeTakeFirstOrThrow()
-      expect(upload).toMatchObject({
-        portal_id: 'acme',
-        bytes: '700001',
-        content_type: 'audio/mpeg',
-        sha256: createHash('sha256').update(bytes).digest('hex'),
-      })
-      const pieces: Buffer[] = []
-      for await (const piece of readUpload(http.app.db, upload.id)) pieces.push(Buffer.from(piece))
-      expect(pieces.map((piece) => piece.length)).toEqual([262_144, 262_144, 175_713])
-      expect(Buffer.concat(pieces).equals(bytes)).toBe(true)
-    },
-  )
-
-  test('the same recording again is the same call, and is not kept twice', async () => {
-    const bytes = randomBytes(1_000)
-    const first = await api('POST', '/calls', recording(bytes))
-    const uploads = await http.count('uploads')
-    expect(await api('POST', '/calls', recording(bytes))).toMatchObject({
-      body: { outcome: 'duplicate', callId: first.body['callId'] },
-    })
-    expect(await http.count('uploads')).toBe(uploads)
-  })
-
-  test('a key that comes again with another file is 422, and the file does not stay', async () => {
-    await api('POST', '/calls', recording(randomBytes(1_000)), { 'idempotency-key': 'files-1' })
-    const uploads = await http.count('uploads')
-    expect((await api('POST', '/calls', recording(randomBytes(1_000)), { 'idempotency-key': 'files-1' })).status).toBe(
-      422,
-    )
-    expect(await http.count('uploads')).toBe(uploads)
-  })
-
-  const twoFiles = recording(randomBytes(10))
-  twoFiles.append('second', new Blob(['x']), 'b.mp3')
-  const textFile = new FormData()
-  textFile.append('file', 'not a file')
-  test.each([
-    ['an empty file', recording(Buffer.alloc(0)), 'empty_file'],
-    ['a text field named file', textFile, 'empty_file'],
-    ['two files', twoFiles, 'invalid_input'],
-    [
-      'a bad field after the file',
-      recording(randomBytes(300_000), { entityTypeId: '2', entityId: 'x' }, true),
-      'invalid_input',
-    ],
-    ['an unknown field', recording(randomBytes(10), { colour: 'red' }), 'invalid_input'],
-  ])('%s is 400, and nothing stays', async (_name, form, kind) => {
-    const before = [await http.count('calls'), await http.count('uploads'), await http.count('upload_chunks')]
-    expect(await api('POST', '/calls', form)).toMatchObject({
-      status: 400,
-      body: { type: `urn:callsift:problem:${kind}` },
-    })
-    expect([await http.count('calls'), await http.count('uploads'), await http.count('upload_chunks')]).toEqual(before)
-  })
-
-  test('thirty bad uploads at once are thirty times 400, and the program stays up', async () => {
-    const before = await http.count('uploads')
-    const answers = await Promise.all(
-      Array.from({ length: 30 }, () => {
-        const form = recording(randomBytes(10))
-        form.append('second', new Blob(['x']), 'b.mp3')
-        return api('POST', '/calls', form)
-      }),
-    )
-    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([400]))
-    expect(await http.count('uploads')).toBe(before)
-  })
-
-  test('a file over the limit is 413 by its length, before it was sent', async () => {
-    const socket = connect(http.server.port, '127.0.0.1')
-    socket.write(
-      `POST /api/v1/calls HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: ${51 * 2 ** 20}\r\n\r\n`,
-    )
-    const [piece] = await once(socket, 'data')
-    socket.destroy()
-    expect(String(piece)).toMatch(/^HTTP\/1\.1 413 /)
-  })
-
-  test('a sender that goes away in the middle leaves nothing', async () => {
-    const [uploads, chunks] = [await http.count('uploads'), await http.count('upload_chunks')]
-    const socket = connect(http.server.port, '127.0.0.1')
-    socket.write(
-      `POST /api/v1/calls HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: multipart/form-data; boundary=xyz\r\nContent-Length: 5000000\r\n\r\n--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n`,
-    )
-    socket.write(Buffer.alloc(600_000, 7))
-    await expect.poll(() => http.count('upload_chunks'), { timeout: 5_000 }).toBeGreaterThan(chunks)
-    socket.destroy()
-    await expect.poll(() => http.count('uploads'), { timeout: 5_000 }).toBe(uploads)
-    expect(await http.count('upload_chunks')).toBe(chunks)
   })
 })
 

@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
 import type { App } from '../../context.ts'
+import { reserveUpload } from '../../db/reserve-upload.ts'
 import { removeUpload, type StoredUpload, storeUpload } from '../../db/uploads.ts'
+import { uploadLimits } from '../../ops/upload-limits.ts'
 import { Problem } from '../problem.ts'
 import { tooLarge } from '../read-body.ts'
-import { maxUploadBytes } from '../upload-limit.ts'
 
 const lingerMs = 500
 const again = 'Correct it and send it again; nothing was changed.'
@@ -19,9 +20,11 @@ export async function readMultipart(
   app: App,
   request: IncomingMessage,
 ): Promise<{ fields: Record<string, string>; upload: StoredUpload | null }> {
-  const maxBytes = maxUploadBytes(app.connection.kind)
+  const { maxBytes, quotaBytes } = uploadLimits(app.config, app.connection.kind)
   // The parts' own heads are on top of the file.
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes + 64 * 1024) throw tooLarge(maxBytes)
+  const announced = Number(request.headers['content-length'] ?? Number.NaN)
+  if (announced > maxBytes + 64 * 1024) throw tooLarge(maxBytes)
+  const mayTake = Number.isNaN(announced) ? maxBytes : Math.min(announced, maxBytes)
   const busboy = openBusboy(request, maxBytes)
   const fields = new Map<string, string>()
   const storing: { file: Promise<StoredUpload> | null; stream: Readable | null } = { file: null, stream: null }
@@ -38,10 +41,11 @@ export async function readMultipart(
       storing.stream = stream
       // Given up while nobody reads it (before the first piece, after the last), its error would end the program.
       stream.on('error', () => undefined)
-      storing.file = storeUpload(
-        app.db,
-        { portalId: '', contentType: mimeType.slice(0, 100) },
-        filePieces(stream, maxBytes),
+      // The parser would read on to the part's end, which a sender need never send.
+      stream.on('limit', () => reject(tooLarge(maxBytes)))
+      const facts = { portalId: '', contentType: mimeType.slice(0, 100), bytes: mayTake }
+      storing.file = reserveUpload(app.db, facts, quotaBytes).then((id) =>
+        storeUpload(app.db, id, stream),
       )
       storing.file.catch(reject)
     })
@@ -100,9 +104,4 @@ function openBusboy(request: IncomingMessage, maxBytes: number): BusboyInstance 
   } catch {
     throw bad('bad_form', 'The multipart body has no boundary.')
   }
-}
-
-async function* filePieces(stream: Readable & { truncated?: boolean }, maxBytes: number): AsyncGenerator<Buffer> {
-  for await (const piece of stream) yield piece as Buffer
-  if (stream.truncated === true) throw tooLarge(maxBytes)
 }
