@@ -14,16 +14,34 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** They say how long something takes, which says nothing while the suite's other files take the cores: they come last, one by one. */
+const timed = ['test/system/cli-demo.test.ts', 'test/system/http-slow-clients.test.ts']
+
+const common = { testTimeout: 60_000, hookTimeout: 120_000, pool: 'forks' } as const
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Those of minutes each, and those that need a container engine: npm run test:long, npm run test:containers, npm run fuzz.
-    exclude: ['test/long/**', 'test/containers/**', 'test/fuzz/**'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    pool: 'forks',
-    maxWorkers: 2,
+    // The short form; npm run test:long rings more.
+    env: { SCALE_OUT_CALLS: '100' },
     sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        extends: true,
+        test: {
+          ...common,
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          // Those of minutes each, and those that need a container engine: npm run test:long, npm run test:containers, npm run fuzz.
+          exclude: ['test/long/**', 'test/containers/**', 'test/fuzz/**', ...timed],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { ...common, name: 'timed', include: timed, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })

@@ -58,7 +58,9 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (_error, _request, reply) => void sendProblem(reply as never, nothingHere()),
+    // Hooks don't run for an address that cannot be decoded.
+    frameworkErrors: (_error, _request, reply) =>
+      void sendProblem(reply.header('connection', 'close') as never, nothingHere()),
     routerOptions: { maxParamLength: 300 },
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
   })

@@ -4,7 +4,7 @@ import { flushRedis, startRedis } from '../support/redis.ts'
 import { type Service, startService } from '../support/service.ts'
 import { createClosers, freshDatabase, sharedRedis } from '../support/stores.ts'
 
-const calls = 300
+const calls = Number(process.env['SCALE_OUT_CALLS'] ?? 300)
 const portals = 20
 
 const what = 'serve and two workers on Postgres and Redis'
@@ -95,7 +95,7 @@ describe.skipIf(database === undefined || shared === undefined)(what, () => {
     expect(entries).toHaveLength(calls)
   }
 
-  test('300 webhooks, each twice, give exactly 300 entries', async () => {
+  test(`${calls} webhooks, each twice, give exactly ${calls} entries`, async () => {
     const { service } = await start()
     await (await ringAll(service))()
     await allWritten(service, 120_000)
