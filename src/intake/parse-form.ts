@@ -1,3 +1,4 @@
+import { unescape as decodePercents } from 'node:querystring'
 import { parse } from 'qs'
 
 /** A form's tree: strings at the leaves, no prototype anywhere. */
@@ -20,6 +21,8 @@ export function parseForm(text: string): FormTree | null {
       plainObjects: true,
       allowPrototypes: false,
       allowSparse: false,
+      // Bytes that are no UTF-8 become U+FFFD; by itself the parser would leave the whole text undecoded.
+      decoder: (piece) => decodePercents(piece.replaceAll('+', ' ')),
     }) as FormTree
   } catch (error) {
     if (error instanceof RangeError || error instanceof TypeError || error instanceof URIError) return null

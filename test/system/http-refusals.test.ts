@@ -16,7 +16,7 @@ async function start(options: Parameters<typeof startHttpApp>[0] = {}): Promise<
 }
 
 /** Sends from another address of this machine. */
-async function postFrom(http: HttpApp, localAddress: string, body: string): Promise<number> {
+async function postFrom(http: HttpApp, localAddress: string, body: string, head = ''): Promise<number> {
   return await new Promise((resolve, reject) => {
     const socket = connect({ port: http.server.port, host: '127.0.0.1', localAddress })
     let text = ''
@@ -30,7 +30,7 @@ async function postFrom(http: HttpApp, localAddress: string, body: string): Prom
     })
     socket.on('error', reject)
     socket.write(
-      `POST ${hook} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `POST ${hook} HTTP/1.1\r\nHost: x\r\n${head}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     )
   })
 }
@@ -38,7 +38,7 @@ async function postFrom(http: HttpApp, localAddress: string, body: string): Prom
 describe('strangers', () => {
   const wrong = () => callEnd({}, { 'auth[application_token]': 'wrong' })
 
-  test('W34 W35 thirty wrong tokens a minute: 429 for that address alone, whatever it says of itself', async () => {
+  test('W34 thirty wrong tokens a minute: 429 for that address alone', async () => {
     let skippedMs = 0
     const http = await start({ now: () => Date.now() + skippedMs })
     for (let n = 0; n < 29; n += 1) expect(await postFrom(http, '127.0.0.2', wrong())).toBe(401)
@@ -48,6 +48,23 @@ describe('strangers', () => {
     expect(await postFrom(http, '127.0.0.3', callEnd({ CALL_ID: 'other-address' }))).toBe(200)
     skippedMs += 61_000
     expect(await postFrom(http, '127.0.0.2', callEnd({ CALL_ID: 'after-a-minute', CRM_ACTIVITY_ID: '' }))).toBe(200)
+  })
+
+  test('W35 what a sender says of its address is not believed, unless it is a proxy that was named', async () => {
+    const claim = (address: string) => `X-Forwarded-For: ${address}\r\n`
+    const open = await start()
+    // Each claims another address; they are one.
+    for (let n = 0; n < 30; n += 1) await postFrom(open, '127.0.0.5', wrong(), claim(`203.0.113.${n}`))
+    expect(await postFrom(open, '127.0.0.5', wrong(), claim('203.0.113.99'))).toBe(429)
+
+    const behind = await start({ environment: { CALLSIFT_TRUST_PROXY: '127.0.0.6,10.0.0.0/8' } })
+    for (let n = 0; n < 30; n += 1) await postFrom(behind, '127.0.0.6', wrong(), claim('203.0.113.7'))
+    expect(await postFrom(behind, '127.0.0.6', wrong(), claim('203.0.113.7'))).toBe(429)
+    expect(await postFrom(behind, '127.0.0.6', wrong(), claim('203.0.113.8'))).toBe(401)
+    // The address nearest to the proxy counts: what stands before it is the sender's own word.
+    expect(await postFrom(behind, '127.0.0.6', wrong(), claim('198.51.100.1, 203.0.113.7'))).toBe(429)
+    for (let n = 0; n < 30; n += 1) await postFrom(behind, '127.0.0.7', wrong(), claim(`203.0.113.1${n}`))
+    expect(await postFrom(behind, '127.0.0.7', wrong(), claim('203.0.113.200'))).toBe(429)
   })
 
   test("an address that has sent right tokens is not shut out by somebody else's wrong ones from there", async () => {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { applicationToken, callEnd, type HttpApp, memberId, startHttpApp } from '../support/http-app.ts'
@@ -19,26 +18,17 @@ beforeEach(() => {
 })
 
 /** Sends bytes as they are and gives what comes back until the server closes. */
-async function raw(
-  bytes: string | Buffer,
-  options: { keepWriting?: string } = {},
-): Promise<{ text: string; ms: number }> {
+async function raw(bytes: string | Buffer): Promise<{ text: string; ms: number }> {
   const socket = connect(http.server.port, '127.0.0.1')
   const startedAt = performance.now()
   let text = ''
-  let timer: NodeJS.Timeout | undefined
   socket.on('data', (piece) => {
     text += piece.toString('latin1')
   })
   socket.on('error', () => undefined)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.write(bytes)
-  if (options.keepWriting !== undefined) {
-    timer = setInterval(() => {
-      if (socket.writable) socket.write(options.keepWriting ?? '')
-    }, 1)
-  }
-  await once(socket, 'close')
-  clearInterval(timer)
+  await closed
   return { text, ms: performance.now() - startedAt }
 }
 
@@ -87,15 +77,33 @@ describe('what is refused by its head', () => {
     expect(ms).toBeLessThan(1_000)
   })
 
-  test('W05 an endless body in chunks is 413 at 64 KiB and the socket is closed', async () => {
-    const chunk = `1000\r\n${'a'.repeat(4096)}\r\n`
-    const { text } = await raw(
-      withAddress('Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n'),
-      {
-        keepWriting: chunk,
-      },
-    )
-    expect(text === '' || text.startsWith('HTTP/1.1 413 ')).toBe(true)
+  const chunked = withAddress('Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n')
+  const chunk = `1000\r\n${'a'.repeat(4096)}\r\n`
+
+  test('W05 a body in chunks is 413 one byte past 64 KiB, before its end', async () => {
+    const { text, ms } = await raw(`${chunked}${chunk.repeat(16)}1\r\na\r\n`)
+    expect(text).toMatch(/^HTTP\/1\.1 413 /)
+    expect(text.toLowerCase()).toContain('connection: close')
+    expect(ms).toBeLessThan(1_000)
+  })
+
+  test('W05 one that never ends has its connection closed after no more than the sockets hold', async () => {
+    const socket = connect(http.server.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    let open = true
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve())).then(() => {
+      open = false
+    })
+    socket.write(chunked)
+    const startedAt = performance.now()
+    while (open) {
+      if (socket.writable && !socket.write(chunk))
+        await Promise.race([closed, new Promise((resolve) => socket.once('drain', resolve))])
+      else await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+    // Both ends' buffers on the loopback take some megabytes; what was read of it is 64 KiB.
+    expect(socket.bytesWritten).toBeLessThan(32_000_000)
   })
 
   test('W06 a body that stalls is 408 and closed within 10 s', async () => {
@@ -149,6 +157,7 @@ describe('who is known', () => {
     ['W13 one character off', callEnd({}, { 'auth[application_token]': `${applicationToken.slice(0, -1)}x` })],
     ['W13 empty', callEnd({}, { 'auth[application_token]': '' })],
     ['W13 unicode', callEnd({}, { 'auth[application_token]': 'ключ🔑' })],
+    ['W12 no auth', 'event=ONVOXIMPLANTCALLEND&data[CALL_ID]=x'],
     ['W13 50 KB', callEnd({}, { 'auth[application_token]': 'a'.repeat(50_000) })],
     ['W14 repeated, right first', `${good()}&auth[application_token]=wrong`],
     ['W14 repeated, right last', `auth[application_token]=wrong&${good()}`],
@@ -181,8 +190,12 @@ describe('who is known', () => {
     expect(answer.status).toBe(401)
   })
 
-  test('all wrong tokens get the very same answer', async () => {
-    const answers = await Promise.all(bad.slice(0, 6).map(async ([, body]) => (await http.post(hook, body)).text))
+  test('W13 a token of a megabyte is a body too long, and its token is never looked at', async () => {
+    expect((await http.post(hook, callEnd({}, { 'auth[application_token]': 'a'.repeat(1_000_000) }))).status).toBe(413)
+  })
+
+  test('W13 all wrong tokens get the very same answer', async () => {
+    const answers = await Promise.all(bad.map(async ([, body]) => (await http.post(hook, body)).text))
     expect(new Set(answers).size).toBe(1)
   })
 
@@ -209,20 +222,44 @@ describe('what a form may be', () => {
     ['W19 64 KB of brackets', `a${'[]'.repeat(32_000)}=1`],
     ['W20 1,001 parameters', Array.from({ length: 1_001 }, (_, n) => `p${n}=1`).join('&')],
     ['W20 30,000 ampersands', '&'.repeat(30_000)],
-  ])('%s is 400, soon', async (_name, body) => {
-    const startedAt = performance.now()
-    expect((await http.post(hook, body)).status).toBe(400)
-    expect(performance.now() - startedAt).toBeLessThan(500)
+  ])('%s is 400 within 50 ms', async (_name, body) => {
+    const times: number[] = []
+    // The best of five: what else this machine does in the meantime is not asked.
+    for (let n = 0; n < 5; n += 1) {
+      const startedAt = performance.now()
+      const answer = await http.post(hook, body)
+      times.push(performance.now() - startedAt)
+      expect(answer).toMatchObject({ status: 400 })
+      expect(JSON.parse(answer.text)).toMatchObject({ type: 'urn:callsift:problem:bad_form' })
+    }
+    expect(Math.min(...times)).toBeLessThan(50)
   })
 
-  test('W21 a far index takes no memory', async () => {
-    const answer = await http.post(hook, `${callEnd({ CALL_ID: 'w21', CRM_ACTIVITY_ID: '21' })}&data[1000000000]=x`)
-    expect([200, 400]).toContain(answer.status)
+  test.each([
+    ['data[1000000000]=x', 400],
+    ['data[999999999]=x&data[5]=y', 400],
+    ['a[4294967295]=x', 400],
+    ['1000000000=x', 200],
+  ])('W21 %s takes no memory: %i', async (extra, status) => {
+    const before = process.memoryUsage().heapUsed
+    const body = `${callEnd({ CALL_ID: `w21 ${extra}`, CRM_ACTIVITY_ID: '' })}&${extra}`
+    expect((await http.post(hook, body)).status).toBe(status)
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(32_000_000)
   })
 
-  test.each(['%zz', '%ff%fe', '%ED%A0%80'])('W22 %s in a name is stored as text or refused', async (piece) => {
+  test.each([
+    ['%zz', '%zz'],
+    ['%d0%b4%zz', 'д%zz'],
+    ['%ff%fe', '\uFFFD\uFFFD'],
+    ['%ED%A0%80', '\uFFFD\uFFFD\uFFFD'],
+    ['%d1', '\uFFFD'],
+  ])('W22 %s is stored as text that can be stored', async (piece, stored) => {
     const body = callEnd({ CALL_ID: 'PLACE', CRM_ACTIVITY_ID: '' }).replace('PLACE', `w22-${piece}`)
-    expect([200, 400]).toContain((await http.post(hook, body)).status)
+    expect((await http.post(hook, body)).status).toBe(200)
+    expect(
+      (await http.app.db.selectFrom('callsift.calls').select('call_ref').orderBy('id', 'desc').executeTakeFirst())
+        ?.call_ref,
+    ).toBe(`w22-${stored}`)
   })
   test('W22 a NUL is 400', async () => {
     expect(await outcome(callEnd({ CALL_ID: 'w22\0' }))).toMatchObject({
@@ -244,6 +281,7 @@ describe('what a form may be', () => {
     ['W28 a path', callEnd({ CRM_ACTIVITY_ID: '../../x' })],
     ['W28 10^30', callEnd({ CRM_ACTIVITY_ID: `1${'0'.repeat(30)}` })],
     ['W33 ts is text', callEnd({}, { ts: 'yesterday' })],
+    ['W38 a phone of 60 KB', callEnd({ PHONE_NUMBER: '1'.repeat(60_000) })],
     ['W38 a phone of 65', callEnd({ PHONE_NUMBER: '1'.repeat(65) })],
   ])('%s is 400 invalid_event, and kept', async (_name, body) => {
     expect(await outcome(body)).toMatchObject({ status: 400, type: 'urn:callsift:problem:invalid_event' })
@@ -262,10 +300,18 @@ describe('what a form may be', () => {
     },
   )
 
-  test('W38 a phone that is a formula stays text', async () => {
-    expect(
-      await outcome(callEnd({ CALL_ID: 'w38', CRM_ACTIVITY_ID: '', PHONE_NUMBER: '=HYPERLINK("x")<script>' })),
-    ).toMatchObject({ status: 200 })
+  test('W38 a phone that is a formula or markup stays text, and a megabyte of it is too long', async () => {
+    const phone = '=HYPERLINK("x")<script>alert(1)</script>'
+    expect(await outcome(callEnd({ CALL_ID: 'w38', CRM_ACTIVITY_ID: '', PHONE_NUMBER: phone }))).toMatchObject({
+      status: 200,
+    })
+    const call = await http.app.db
+      .selectFrom('callsift.calls')
+      .selectAll()
+      .where('call_ref', '=', 'w38')
+      .executeTakeFirstOrThrow()
+    expect(call.phone).toBe(phone)
+    expect((await http.post(hook, callEnd({ PHONE_NUMBER: '1'.repeat(1_000_000) }))).status).toBe(413)
   })
 })
 
@@ -313,7 +359,7 @@ describe('what is taken and what is ignored', () => {
     })
   })
 
-  test('W30 one event a hundred times at once is one call, a hundred times 200', async () => {
+  test('W30 one event a hundred times at once is one call and one run, a hundred times 200', async () => {
     const [calls, runs] = [await http.count('calls'), await http.count('runs')]
     const body = callEnd({ CALL_ID: 'w30', CRM_ACTIVITY_ID: '30' })
     const answers = await Promise.all(Array.from({ length: 100 }, () => outcome(body)))
@@ -323,13 +369,10 @@ describe('what is taken and what is ignored', () => {
     expect([await http.count('calls'), await http.count('runs')]).toEqual([calls + 1, runs + 1])
   })
 
-  test('W31 W32 the same call by another handler, or replayed days later, is a duplicate', async () => {
+  test('W31 the same call by another handler, at another time, or by its activity, is a duplicate', async () => {
     const first = await outcome(callEnd({ CALL_ID: 'w31', CRM_ACTIVITY_ID: '31' }))
     const again = await outcome(
-      callEnd(
-        { CALL_ID: 'w31', CRM_ACTIVITY_ID: '31' },
-        { event_handler_id: '7', ts: String(Math.floor(Date.now() / 1000) - 90_000) },
-      ),
+      callEnd({ CALL_ID: 'w31', CRM_ACTIVITY_ID: '31' }, { event_handler_id: '7', ts: undefined }),
     )
     expect(again).toMatchObject({ status: 200, outcome: 'duplicate', callId: first['callId'] })
     const byActivity = await outcome(callEnd({}, { event: 'ONCRMACTIVITYUPDATE', 'data[FIELDS][ID]': '31' }))
@@ -401,4 +444,20 @@ describe('the robot', () => {
     expect(lines.join('\n')).not.toMatch(/robot-secret-of-acme|some-wrong-secret|jvh9-application/)
     expect(lines.length).toBeGreaterThan(10)
   })
+})
+
+// Last, since the days that pass here pass for all that comes after.
+test('W32 an event that is replayed is a duplicate after an hour and after 25; after 29 days it is stale, or a duplicate where its time was forged', async () => {
+  const at = () => String(Math.floor((Date.now() + skippedMs) / 1000))
+  const event = (ts: string) => callEnd({ CALL_ID: 'w32', CRM_ACTIVITY_ID: '' }, { ts })
+  const sent = event(at())
+  const first = await outcome(sent)
+  expect(first).toMatchObject({ status: 200, outcome: 'accepted' })
+  for (const hours of [1, 24]) {
+    skippedMs += hours * 3_600_000
+    expect(await outcome(sent)).toMatchObject({ status: 200, outcome: 'duplicate', callId: first['callId'] })
+  }
+  skippedMs += 28 * 86_400_000
+  expect(await outcome(sent)).toMatchObject({ status: 200, outcome: 'ignored', reason: 'stale' })
+  expect(await outcome(event(at()))).toMatchObject({ status: 200, outcome: 'duplicate', callId: first['callId'] })
 })
