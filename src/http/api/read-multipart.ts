@@ -44,9 +44,7 @@ export async function readMultipart(
       // The parser would read on to the part's end, which a sender need never send.
       stream.on('limit', () => reject(tooLarge(maxBytes)))
       const facts = { portalId: '', contentType: mimeType.slice(0, 100), bytes: mayTake }
-      storing.file = reserveUpload(app.db, facts, quotaBytes).then((id) =>
-        storeUpload(app.db, id, stream),
-      )
+      storing.file = reserveUpload(app.db, facts, quotaBytes).then((id) => storeUpload(app.db, id, stream))
       storing.file.catch(reject)
     })
     busboy.on('filesLimit', () => reject(bad('invalid_input', 'Only one file can be sent.')))
