@@ -38,23 +38,28 @@ export async function listDeliveries(
 const pruneBatch = 2_000
 
 /**
- * What was ignored or refused is for looking into: of each portal the newest `keep` stay (those of unknown senders count as one more
- * portal's), and none for longer than `maxDays`. Accepted ones belong to their calls and stay. Returns how many went.
+ * What was ignored or refused, and what told of a call that was known already, is for looking into: of each portal the newest `keep` of
+ * either stay (those of unknown senders count as one more portal's), and none for longer than `maxDays`. The delivery that a call began
+ * with stays with it. Returns how many went.
  */
 export async function pruneDeliveries(
   db: Queryable,
   limits: { readonly keep: number; readonly maxDays: number },
 ): Promise<number> {
-  for (let pruned = 0; ; ) {
-    const gone = await sql`delete from callsift.inbox where id in (
-      select id from (
-        select id, received_at, row_number() over (partition by portal_id order by id desc) as place
-        from callsift.inbox where outcome in ('ignored', 'refused')) aside
-      where place > ${limits.keep} or received_at < now() - ${limits.maxDays} * interval '1 day'
-      limit ${pruneBatch}) returning id`.execute(db)
-    pruned += gone.rows.length
-    if (gone.rows.length < pruneBatch) return pruned
+  let pruned = 0
+  // Each has its own index, whose condition stands in the text.
+  for (const aside of [sql`outcome in ('ignored', 'refused')`, sql`outcome = 'duplicate'`]) {
+    for (let gone = pruneBatch; gone === pruneBatch; pruned += gone) {
+      const { rows } = await sql`delete from callsift.inbox where id in (
+        select id from (
+          select id, received_at, row_number() over (partition by portal_id order by id desc) as place
+          from callsift.inbox where ${aside}) aside
+        where place > ${limits.keep} or received_at < now() - ${limits.maxDays} * interval '1 day'
+        limit ${pruneBatch}) returning id`.execute(db)
+      gone = rows.length
+    }
   }
+  return pruned
 }
 
 /** Whether a call is known by this CRM activity. */

@@ -57,10 +57,12 @@ export async function retryParked(db: Database, runId: string): Promise<number> 
   })
 }
 
-/** Makes a run's waiting steps due now (a later event says that what they wait for may be there). */
-export async function hurry(db: Queryable, runId: string, stepName: string): Promise<void> {
+/** Makes the waiting steps of runs due now (a later event says that what they wait for may be there). */
+export async function hurry(db: Queryable, runIds: readonly string[], stepName: string): Promise<void> {
   await sql`update callsift.steps set due_at = clock_timestamp()
-    where run_id = ${runId} and name = ${stepName} and state = 'ready' and due_at > clock_timestamp()`.execute(db)
+    where run_id = any(${runIds as string[]}::bigint[]) and name = ${stepName} and state = 'ready' and due_at > clock_timestamp()`.execute(
+    db,
+  )
 }
 
 /** Ends a run on a person's word; what is under way may finish, but creates nothing. */

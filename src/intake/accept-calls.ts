@@ -42,7 +42,12 @@ export async function acceptCalls<Context>(
           fresh.map(({ call }) => call),
         )
         for (const [place, { index }] of fresh.entries()) answers[index] = inserted[place] as Acceptance
-        for (const { call, index } of order) answers[index] ??= await acceptStanding(trx, registry, call)
+        await acceptStanding(
+          trx,
+          registry,
+          order.filter(({ index }) => answers[index] === undefined),
+          answers,
+        )
         await keepDeliveries(trx, calls, answers)
         await noteEvents(trx, calls)
         return answers
@@ -95,18 +100,30 @@ function key(call: IncomingCall): string {
   return identitiesOf(call).sort()[0] ?? ''
 }
 
-/** A call that stands, or that another call of the same batch has just told of. */
+/** Calls that stand, or that another call of the same batch has just told of: a few statements for all of them. */
 async function acceptStanding<Context>(
   trx: Queryable,
   registry: Registry<Context>,
-  call: IncomingCall,
-): Promise<Acceptance> {
-  const identities = namesOf(call)
-  const standing = await findByIdentity(trx, identities)
-  if (standing === null) throw new ClaimedMeanwhile(`the call ${identities.join(', ')} vanished while it was taken in`)
-  if (identities.length > 1) await learnNames(trx, call, standing.callId, identities)
-  await wake(trx, registry, standing.runId)
-  return standing
+  told: readonly Placed[],
+  answers: Acceptance[],
+): Promise<void> {
+  if (told.length === 0) return
+  const known = await findByIdentity(
+    trx,
+    told.flatMap(({ call }) => namesOf(call)),
+  )
+  for (const { call, index } of told) {
+    const names = namesOf(call)
+    const standing = names
+      .flatMap((name) => known.get(name) ?? [])
+      .sort((a, b) => (BigInt(a.namedId) < BigInt(b.namedId) ? -1 : 1))[0]
+    if (standing === undefined)
+      throw new ClaimedMeanwhile(`the call ${names.join(', ')} vanished while it was taken in`)
+    const { callId, runId } = standing
+    if (names.some((name) => !known.has(name))) await learnNames(trx, call, callId, names)
+    answers[index] = { outcome: 'duplicate', callId, runId }
+  }
+  await wake(trx, registry, [...new Set(told.flatMap(({ index }) => answers[index]?.runId || []))])
 }
 
 /** A delivery may know a standing call by one more name than those before it: claimed as well, for the deliveries that know only that one. */
@@ -125,14 +142,22 @@ async function learnNames(
       activity_id = coalesce(activity_id, ${call.activityId ?? null}) where id = ${callId}`.execute(trx)
 }
 
-async function findByIdentity(trx: Queryable, identities: readonly string[]): Promise<Acceptance | null> {
-  const found = await sql<{ id: string; run_id: string | null }>`
-    select coalesce(m.id, c.id) as id, coalesce(m.run_id, c.run_id) as run_id
+interface Standing {
+  /** The call that has the name; it may have been merged into the one below. */
+  readonly namedId: string
+  readonly callId: string
+  readonly runId: string
+}
+
+async function findByIdentity(trx: Queryable, identities: readonly string[]): Promise<Map<string, Standing>> {
+  const found = await sql<{ identity: string; named_id: string; id: string; run_id: string | null }>`
+    select i.identity, c.id as named_id, coalesce(m.id, c.id) as id, coalesce(m.run_id, c.run_id) as run_id
     from callsift.call_identities i join callsift.calls c on c.id = i.call_id
     left join callsift.calls m on m.id = c.merged_into
-    where i.identity = any(${identities as string[]}::text[]) order by c.id limit 1`.execute(trx)
-  const row = found.rows[0]
-  return row === undefined ? null : { outcome: 'duplicate', callId: row.id, runId: row.run_id ?? '' }
+    where i.identity = any(${identities as string[]}::text[])`.execute(trx)
+  return new Map(
+    found.rows.map((row) => [row.identity, { namedId: row.named_id, callId: row.id, runId: row.run_id ?? '' }]),
+  )
 }
 
 /** All of them with a handful of statements: a mass of calls that end together must not cost a mass of round trips. */
@@ -228,17 +253,19 @@ async function noteEvents(trx: Queryable, calls: readonly IncomingCall[]): Promi
       order by id for update)`.execute(trx)
 }
 
-async function wake<Context>(trx: Queryable, registry: Registry<Context>, runId: string): Promise<void> {
-  if (runId === '') return
-  await hurry(trx, runId, 'locateRecording')
+/** Whoever waits for the recording of such a call looks again now, and who had given up begins again. */
+async function wake<Context>(trx: Queryable, registry: Registry<Context>, runIds: readonly string[]): Promise<void> {
+  if (runIds.length === 0) return
+  await hurry(trx, runIds, 'locateRecording')
   const gaveUp = await trx
     .selectFrom('callsift.runs')
     .select('id')
-    .where('id', '=', runId)
+    .where('id', 'in', runIds)
     .where('state', '=', 'done')
     .where('class', '=', 'no_recording')
-    .executeTakeFirst()
-  if (gaveUp !== undefined) await rerunFrom(trx, registry, runId, 'locateRecording')
+    .orderBy('id')
+    .execute()
+  for (const { id } of gaveUp) await rerunFrom(trx, registry, id, 'locateRecording')
 }
 
 /** Keeps a delivery that was not taken in, with the reason and, masked, what it said. */

@@ -97,26 +97,27 @@ describe('the list of deliveries', () => {
   })
 })
 
-test('of each portal the last thousand that were ignored or refused are kept, and all that were taken in', async () => {
+test('of each portal the last thousand that were ignored or refused, and that told of a known call, are kept, and all that calls began with', async () => {
   const { db } = http.app
-  await db.deleteFrom('callsift.inbox').where('outcome', 'in', ['ignored', 'refused']).execute()
+  await db.deleteFrom('callsift.inbox').where('outcome', 'in', ['ignored', 'refused', 'duplicate']).execute()
   const taken = await http.count('inbox')
-  const rows = (portalId: string | null, n: number, outcome: 'ignored' | 'refused') =>
+  const rows = (portalId: string | null, n: number, outcome: 'ignored' | 'refused' | 'duplicate') =>
     Array.from({ length: n }, (_, index) => ({ portal_id: portalId, source: 'event', outcome, reason: `${index}` }))
-  for (const [portalId, n] of [
-    ['acme', 1_200],
-    ['quiet', 3],
-    [null, 1_001],
+  for (const [portalId, n, outcome] of [
+    ['acme', 1_200, 'ignored'],
+    ['quiet', 3, 'ignored'],
+    [null, 1_001, 'refused'],
+    ['acme', 1_002, 'duplicate'],
   ] as const) {
-    const some = rows(portalId, n, portalId === null ? 'refused' : 'ignored')
+    const some = rows(portalId, n, outcome)
     for (let at = 0; at < some.length; at += 400)
       await db
         .insertInto('callsift.inbox')
         .values(some.slice(at, at + 400))
         .execute()
   }
-  expect(await pruneDeliveries(db, { keep: 1_000, maxDays: 90 })).toBe(201)
-  expect(await http.count('inbox')).toBe(taken + 1_000 + 3 + 1_000)
+  expect(await pruneDeliveries(db, { keep: 1_000, maxDays: 90 })).toBe(203)
+  expect(await http.count('inbox')).toBe(taken + 1_000 + 3 + 1_000 + 1_000)
   const oldest = await db
     .selectFrom('callsift.inbox')
     .select('reason')
