@@ -22,7 +22,7 @@ const Portal = z.looseObject({
 })
 const Listed = z.object({ portals: z.array(Portal) })
 const Changed = z.looseObject({ portal: Portal, note: z.string().nullish() })
-const Removed = z.object({ id: z.string(), removed: z.literal(true) })
+const Removed = z.object({ id: z.string(), removed: z.literal(true), endedRuns: z.number() })
 
 interface Json {
   readonly json?: boolean
@@ -175,7 +175,9 @@ function addSet(portal: Command, terminal: Terminal): void {
 function addRemove(portal: Command, terminal: Terminal): void {
   const command = portal
     .command('remove')
-    .description('Takes a portal out of service and forgets its key. Its calls stay for the record.')
+    .description(
+      'Takes a portal out of service and forgets its key. What runs for it ends; its calls stay for the record.',
+    )
     .argument('<id>')
     .option('--yes', 'do not ask')
     .option('--json', 'answer as JSON')
@@ -187,10 +189,11 @@ function addRemove(portal: Command, terminal: Terminal): void {
         throw new UsageError('Removing a portal wants a word of consent, and nobody is there to ask.', {
           hint: 'Add --yes.',
         })
-      if (!(await askYes(`Remove portal ${id} and forget its key?`))) return terminal.line('Nothing was changed.')
+      if (!(await askYes(`Remove portal ${id}, end what runs for it, and forget its key?`)))
+        return terminal.line('Nothing was changed.')
     }
     const answer = await withOperations(config, log, (operations) => operations.ask('portal.remove', { id }, Removed))
     if (options.json === true) return terminal.json(answer)
-    terminal.line(`Portal ${answer.id} is removed.`)
+    terminal.line(`Portal ${answer.id} is removed; ${answer.endedRuns} open runs of it were ended.`)
   })
 }

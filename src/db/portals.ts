@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { digestToken, keyIdOf, type Sealer } from '../seal.ts'
+import { againOnDeadlock } from './again-on-deadlock.ts'
 import type { Database, Queryable } from './connect.ts'
 import type { PortalSettings } from './portal-settings.ts'
 
@@ -111,10 +112,22 @@ export async function setPortalSettings(db: Queryable, id: string, settings: Por
   await sql`update callsift.portals set settings = ${JSON.stringify(settings)}::jsonb where id = ${id}`.execute(db)
 }
 
-/** Takes the portal out of service. Its calls and runs stay for the record. */
-export async function removePortal(db: Database, id: string): Promise<boolean> {
-  const removed = await sql`delete from callsift.portals where id = ${id} returning id`.execute(db)
-  return removed.rows.length > 0
+/**
+ * Takes the portal out of service, and its open runs with it: without a key nothing of them can go on. Calls and runs stay for the
+ * record. Returns how many runs were ended; null where there is no such portal.
+ */
+export async function removePortal(db: Database, id: string): Promise<number | null> {
+  const remove = async (trx: Queryable): Promise<number | null> => {
+    const removed = await sql`delete from callsift.portals where id = ${id} returning id`.execute(trx)
+    if (removed.rows.length === 0) return null
+    // The runs first: who is storing a result holds its run, and what it creates is seen by the statement after.
+    const ended = await sql`update callsift.runs set state = 'cancelled', class = 'portal_removed', updated_at = now(),
+      finished_at = now() where portal_id = ${id} and state in ('running', 'parked') returning id`.execute(trx)
+    await sql`update callsift.steps set state = 'cancelled', fence = fence + 1, worker_id = null, finished_at = now()
+      where portal_id = ${id} and state in ('ready', 'dispatched', 'running', 'parked', 'joining')`.execute(trx)
+    return ended.rows.length
+  }
+  return await againOnDeadlock(() => db.transaction().execute(remove))
 }
 
 export async function notePortalEvent(db: Queryable, id: string): Promise<void> {

@@ -19,6 +19,7 @@ const endings: Readonly<Record<string, string>> = {
   empty_audio: 'The recording is an empty file.',
   too_short: 'The recording is too short to judge.',
   cancelled: 'A person cancelled it.',
+  portal_removed: 'Its portal was removed while it was under way.',
 }
 
 /** Answers "why has this call no score?", or says that it has one. */

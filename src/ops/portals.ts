@@ -221,12 +221,12 @@ export const portalSettings = defineOperation({
 
 export const portalRemove = defineOperation({
   name: 'portal.remove',
-  summary: 'Takes a portal out of service and forgets its key. Its calls stay for the record.',
+  summary: 'Takes a portal out of service and forgets its key. What runs for it ends; its calls stay for the record.',
   input: z.strictObject({ id: PortalId }),
   audit: (input) => ({ subject: `portal ${input.id}` }),
   run: async (app, input) => {
     await needPortal(app, input.id)
-    await removePortal(app.db, input.id)
-    return { id: input.id, removed: true }
+    const endedRuns = (await removePortal(app.db, input.id)) ?? 0
+    return { id: input.id, removed: true, endedRuns }
   },
 })

@@ -256,6 +256,35 @@ describe('portals', () => {
     expect((await http.operate('portal.remove', { id: 'second.bitrix24.ru' })).status).toBe(404)
   })
 
+  test('a portal that is removed ends what waits and what is parked of it, and nothing is written for it any more', async () => {
+    const leaving = sandbox.addPortal({ name: 'leaving', webhookUrl: `${http.server.url}/webhooks/bitrix24` })
+    const saved = await http.operate('portal.save', {
+      id: 'leaving',
+      memberId: leaving.memberId,
+      domain: leaving.domain,
+      baseUrl: sandbox.url,
+      apiKey: leaving.key.value,
+      applicationToken: leaving.applicationToken,
+      writeEnabled: true,
+    })
+    expect(saved.status).toBe(200)
+    const waiting = await make({ portal: 'leaving', recordingAfterMs: null })
+    const parked = await make({ portal: 'leaving', entity: 'none' })
+    await until(parked.callId, 'parked')
+    await expect
+      .poll(async () => (await show(waiting.callId)).steps?.[0]?.state, { timeout: 15_000, interval: 50 })
+      .toBe('ready')
+    const ids = await Promise.all([waiting, parked].map(async ({ callId }) => (await show(callId)).call.id))
+    expect((await http.operate('portal.remove', { id: 'leaving' })).answer).toMatchObject({ endedRuns: 2 })
+    for (const id of ids) {
+      const shown = await show(id)
+      expect(shown.run).toMatchObject({ state: 'cancelled', class: 'portal_removed' })
+      expect(shown.answer.sentence).toBe('Its portal was removed while it was under way.')
+      expect(shown.steps.filter(({ state }) => state !== 'done').map(({ state }) => state)).toEqual(['cancelled'])
+    }
+    expect(sandbox.effects(0, 'timeline-log').filter(({ portal }) => portal === 'leaving')).toEqual([])
+  })
+
   test('reconcile finds the call that no event told of', async () => {
     const made = await make({ sendEvent: false, startedAt: Date.now() + 1_000 })
     expect((await http.operate('reconcile.run', { portalId: 'acme' })).answer).toMatchObject({ portals: 1, found: 1 })
