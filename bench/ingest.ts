@@ -6,7 +6,7 @@ import { type LoadUsage, load } from './load.ts'
 import { type Measured, startNode } from './processes.ts'
 import { note, type Row } from './report.ts'
 
-const webhookPath = '/webhooks/bitrix24'
+export const webhookPath = '/webhooks/bitrix24'
 const bareIntake = fileURLToPath(new URL('bare-intake-process.ts', import.meta.url))
 /** Nothing is asked of them here: no worker runs. */
 export const silentPortals = Array.from({ length: 20 }, (_, n) => ({
@@ -16,7 +16,7 @@ export const silentPortals = Array.from({ length: 20 }, (_, n) => ({
   applicationToken: `bench-token-of-portal-${n}`,
   domain: `portal-${n}.bitrix24.ru`,
 }))
-const senders = silentPortals.map((portal) => ({ memberId: portal.memberId, token: portal.applicationToken }))
+export const senders = silentPortals.map((portal) => ({ memberId: portal.memberId, token: portal.applicationToken }))
 export const nowhere = { portals: silentPortals, apiUrl: 'http://127.0.0.1:9/v1' }
 
 export interface IngestPlan {
@@ -52,11 +52,11 @@ async function climb(server: Measured, origin: string, plan: IngestPlan, what: s
   return best
 }
 
-async function warm(server: Measured, origin: string, portals = senders): Promise<void> {
+export async function warm(server: Measured, origin: string, portals = senders): Promise<void> {
   await load(server, { origin, path: webhookPath, portals, rate: 200, seconds: 2 })
 }
 
-async function countCalls(of: Installation): Promise<number> {
+export async function countCalls(of: Installation): Promise<number> {
   const { db } = await of.record()
   const { calls } = await db
     .selectFrom('callsift.calls')
@@ -85,7 +85,7 @@ export async function measureIngest(stores: Stores, plan: IngestPlan): Promise<R
     const lost = before + sustained.sent - sustained.notOk - (await countCalls(real))
     rows.push(
       {
-        figure: 'ingest: highest step with p99 ≤ 50 ms',
+        figure: 'LD1 ingest: highest step with p99 ≤ 50 ms',
         value: top?.rate ?? 0,
         unit: '/s',
         ceiling: bareTop?.rate ?? null,

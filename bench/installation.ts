@@ -49,11 +49,12 @@ export interface SandboxProcess {
   control<Value>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Value>
 }
 
-/** The upstream in a process of its own: 50 ms a request, its limits a hundred times the documented ones. */
+/** The upstream in a process of its own: its limits `scale` times the documented ones. */
 export async function startSandboxProcess(
   portals: number,
   latencyMs: number,
   hearingMsPerMinute = 0,
+  scale = 100,
 ): Promise<SandboxProcess> {
   const port = await freePort()
   const args = [
@@ -65,7 +66,7 @@ export async function startSandboxProcess(
     '--hearing',
     String(hearingMsPerMinute),
     '--scale',
-    '100',
+    String(scale),
     '--portal',
     'unused',
   ]

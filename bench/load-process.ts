@@ -7,15 +7,16 @@ const order = JSON.parse(process.argv[2] ?? '') as LoadOrder
 const pool = new Pool(order.origin, { connections: 256, pipelining: 1, headersTimeout: 30_000 })
 
 function form(index: number): string {
-  const portal = order.portals[index % order.portals.length]
-  const id = `${order.run}.${index}`
+  const call = order.distinct === undefined ? index : index % order.distinct
+  const portal = order.portals[call % order.portals.length]
+  const id = `${order.run}.${call}`
   const at = new Date(Date.now() - 60_000).toISOString().slice(0, 19)
   return new URLSearchParams([
     ['event', 'ONVOXIMPLANTCALLEND'],
     ['event_handler_id', '1061'],
     ['data[CALL_ID]', id],
     ['data[CALL_TYPE]', '2'],
-    ['data[PHONE_NUMBER]', `+7495${String(1_000_000 + (index % 8_999_999))}`],
+    ['data[PHONE_NUMBER]', `+7495${String(1_000_000 + (call % 8_999_999))}`],
     ['data[PORTAL_NUMBER]', 'reg133788'],
     ['data[PORTAL_USER_ID]', '1'],
     ['data[CALL_DURATION]', '60'],

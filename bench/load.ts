@@ -8,6 +8,8 @@ export interface LoadOrder {
   /** Requests a second. */
   readonly rate: number
   readonly seconds: number
+  /** How many calls are told of, again and again; undefined = each request tells of its own. */
+  readonly distinct?: number
   /** Part of every call's id, so that no two loads tell of the same call. */
   readonly run: string
 }

@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util'
 import { measureAudio } from './audio.ts'
 import { measureBacklog } from './backlog.ts'
+import { measureBursts } from './bursts.ts'
 import { measureEmbeddedIngest, measureIngest } from './ingest.ts'
 import { startStores } from './installation.ts'
 import { measureLongCall } from './long-call.ts'
+import { measurePacing } from './pacing.ts'
 import { measureEmbeddedPipeline, measurePipeline } from './pipeline.ts'
 import { note, printTable, type Row } from './report.ts'
 import { measureSoak } from './soak.ts'
+import { measureStarts } from './starts.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,6 +32,14 @@ try {
       : { rates: [500, 1_000, 1_500], stepSeconds: 4, sustainedSeconds: 8 }
     rows.push(...(await measureIngest(stores, plan)))
   }
+  if (stores !== null && wanted('bursts')) {
+    const plan = values.full
+      ? { rates: [1_000, 1_500, 2_000, 3_000, 4_000], stepSeconds: 8, repeats: { posts: 100_000, calls: 1_000 } }
+      : { rates: [1_000, 2_000], stepSeconds: 3, repeats: { posts: 9_000, calls: 90 } }
+    rows.push(...(await measureBursts(stores, plan)))
+  }
+  if (stores !== null && wanted('starts')) rows.push(...(await measureStarts(stores)))
+  if (stores !== null && wanted('pacing')) rows.push(...(await measurePacing(stores, values.full ? 100 : 60)))
   if (stores !== null && wanted('pipeline')) {
     const plan = values.full
       ? { portals: 24, backlog: 2_000, gentle: { calls: 200, perSecond: 5 } }
