@@ -5,7 +5,7 @@ import { record } from './migrations/0001-record.ts'
 import { alertsAndSpend } from './migrations/0002-alerts-and-spend.ts'
 import { hotPaths } from './migrations/0003-hot-paths.ts'
 import { tombstones } from './migrations/0004-tombstones.ts'
-import { duplicates } from './migrations/0005-duplicates.ts'
+import { intake } from './migrations/0005-intake.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -17,7 +17,7 @@ export interface Migration {
   readonly statements: readonly string[]
 }
 
-const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, duplicates]
+const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, intake]
 
 /** The schema level that this program knows. */
 export const programLevel = Math.max(...migrations.map((migration) => migration.level))

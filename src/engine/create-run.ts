@@ -56,35 +56,3 @@ export async function createRun<Context>(
   if (placed.ended) await endRun(trx, registry, run, { state: 'done', class: placed.class })
   return { runId: id, created: true }
 }
-
-/**
- * Creates many runs of one workflow, whose keys the caller has made sure are new, with one statement for the runs and one for their
- * first steps. Returns their ids in the order given; throws when a key stands already.
- */
-export async function createRuns<Context>(
-  trx: Queryable,
-  registry: Registry<Context>,
-  workflowName: string,
-  wanted: readonly Omit<NewRun, 'workflow' | 'parentStepId'>[],
-): Promise<string[]> {
-  const workflow = registry.workflow(workflowName)
-  const [first] = workflow.steps
-  if (first === undefined || first.each) throw new Error(`workflow ${workflowName} does not begin with a single step`)
-  const rows = wanted.map((run, place) => ({
-    place,
-    key: run.key,
-    portal_id: run.portalId,
-    priority: run.priority ?? 0,
-    input: workflow.input.parse(run.input),
-  }))
-  const created = await sql<{ id: string; key: string }>`
-    insert into callsift.runs (workflow, key, portal_id, priority, input)
-    select ${workflowName}, key, portal_id, priority, input from jsonb_to_recordset(${toStoredJson(rows)}::jsonb)
-      as t (place int, key text, portal_id text, priority smallint, input jsonb) order by place
-    returning id, key`.execute(trx)
-  const idOf = new Map(created.rows.map((row) => [row.key, row.id]))
-  await sql`insert into callsift.steps (run_id, generation, name, index, queue, portal_id, family, priority)
-    select r.id, 1, ${first.step.name}, 0, ${first.step.queue}, r.portal_id, ${first.step.family}, r.priority
-    from callsift.runs r where r.id = any(${created.rows.map((row) => row.id)}::bigint[]) order by r.id`.execute(trx)
-  return wanted.map((run) => idOf.get(run.key) ?? '')
-}

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import { againOnDeadlock } from '../db/again-on-deadlock.ts'
 import type { Database, Queryable } from '../db/connect.ts'
-import { createRuns } from '../engine/create-run.ts'
 import type { Registry } from '../engine/registry.ts'
 import { hurry, rerunFrom } from '../engine/rerun.ts'
 import { toStoredJson } from '../engine/stored-text.ts'
@@ -27,33 +26,77 @@ export async function acceptCalls<Context>(
   calls: readonly IncomingCall[],
   tombstones: Tombstones | null = null,
 ): Promise<Acceptance[]> {
-  // Names are claimed in one order by everybody, so that two transactions seldom wait for each other in a ring.
-  const order = calls.map((call, index) => ({ call, index })).sort((a, b) => (key(a.call) < key(b.call) ? -1 : 1))
+  const told = calls.map((call, index) => ({
+    call,
+    index,
+    names: namesOf(call),
+    digests: tombstones === null ? [] : digestsOf(tombstones, call),
+  }))
+  const isEachOnce = firstOfEach(told).length === told.length
+  const accepted: Acceptance[] = new Array(calls.length)
   // Calls have two names, so no order of calls is an order of all names, and rings happen.
-  return await againOnDeadlock(
-    () =>
-      db.transaction().execute(async (trx) => {
-        const answers: Acceptance[] = new Array(calls.length)
-        const { fresh, erased } = await pickFresh(trx, order, tombstones)
-        for (const { index } of erased) answers[index] = { outcome: 'erased', callId: '', runId: '' }
-        const inserted = await insertCalls(
-          trx,
-          registry,
-          fresh.map(({ call }) => call),
-        )
-        for (const [place, { index }] of fresh.entries()) answers[index] = inserted[place] as Acceptance
-        await acceptStanding(
-          trx,
-          registry,
-          order.filter(({ index }) => answers[index] === undefined),
-          answers,
-        )
-        await keepDeliveries(trx, calls, answers)
-        await noteEvents(trx, calls)
-        return answers
-      }),
-    (error) => error instanceof ClaimedMeanwhile,
+  return await againOnDeadlock(async () => {
+    // One statement is a transaction of its own, and nearly every batch needs no more.
+    if (isEachOnce) await acceptNew(db, registry, unanswered(told, accepted), accepted)
+    if (unanswered(told, accepted).length === 0) return accepted
+    const answers = [...accepted]
+    await db.transaction().execute(async (trx) => await acceptRest(trx, registry, told, answers, tombstones))
+    return answers
+  }, isClaimedMeanwhile)
+}
+
+const unanswered = (told: readonly Told[], answers: readonly Acceptance[]) =>
+  told.filter(({ index }) => answers[index] === undefined)
+
+/** What is not answered yet: calls that stand, that were erased, or that the batch itself tells of twice. */
+async function acceptRest<Context>(
+  trx: Queryable,
+  registry: Registry<Context>,
+  told: readonly Told[],
+  answers: Acceptance[],
+  tombstones: Tombstones | null,
+): Promise<void> {
+  const open = () => unanswered(told, answers)
+  const news = firstOfEach(open())
+  await acceptNew(trx, registry, news, answers)
+  const buried = await findBuried(
+    trx,
+    open().flatMap(({ digests }) => digests),
   )
+  if (tombstones !== null && buried.size > 0) {
+    for (const { call, index } of open())
+      if (isErased(tombstones, buried, call)) answers[index] = { outcome: 'erased', callId: '', runId: '' }
+    // An erased number that calls again is a new call; an erasure that commits only now is still seen by its own digests.
+    const again = firstOfEach(open()).map((one) => ({
+      ...one,
+      digests: one.digests.filter((digest) => !buried.has(digest)),
+    }))
+    await acceptNew(trx, registry, again, answers)
+  }
+  const standing = open()
+  await acceptStanding(trx, registry, standing, answers)
+  await keepDuplicates(trx, standing, answers)
+  await noteEvents(
+    trx,
+    standing.map(({ call }) => call),
+  )
+}
+
+interface Told {
+  readonly call: IncomingCall
+  readonly index: number
+  readonly names: readonly string[]
+  readonly digests: readonly string[]
+}
+
+/** Those that no other before them in the batch shares a name with. */
+function firstOfEach(told: readonly Told[]): Told[] {
+  const taken = new Set<string>()
+  return told.filter(({ names }) => {
+    const isFirst = names.every((name) => !taken.has(name))
+    for (const name of names) taken.add(name)
+    return isFirst
+  })
 }
 
 /** Another transaction claimed a name between our look and our claim; the next look sees whose it is. */
@@ -61,33 +104,10 @@ class ClaimedMeanwhile extends Error {
   override name = 'ClaimedMeanwhile'
 }
 
-type Placed = { readonly call: IncomingCall; readonly index: number }
-
-/** Those that nobody has told of: no name of theirs is known, nor told by another call of the batch. */
-async function pickFresh(
-  trx: Queryable,
-  order: readonly Placed[],
-  tombstones: Tombstones | null,
-): Promise<{ fresh: Placed[]; erased: Placed[] }> {
-  const digests = tombstones === null ? [] : order.flatMap(({ call }) => digestsOf(tombstones, call))
-  // One statement, so one moment: an erasure that commits now is seen either before, by the names, or after, by its tombstones.
-  const known = await sql<{ name: string; erased_at: Date | null }>`
-    select identity as name, null::timestamptz as erased_at from callsift.call_identities
-    where identity = any(${order.flatMap(({ call }) => namesOf(call))}::text[])
-    union all select digest, erased_at from callsift.tombstones where digest = any(${digests}::text[])`.execute(trx)
-  const taken = new Set(known.rows.flatMap((row) => (row.erased_at === null ? [row.name] : [])))
-  const erasedAt = new Map(
-    known.rows.flatMap(({ name, erased_at }) => (erased_at === null ? [] : [[name, erased_at] as const])),
-  )
-  const erased = tombstones === null ? [] : order.filter(({ call }) => isErased(tombstones, erasedAt, call))
-  const fresh = order.filter((placed) => {
-    if (erased.includes(placed)) return false
-    const names = namesOf(placed.call)
-    const isFresh = names.every((name) => !taken.has(name))
-    for (const name of names) taken.add(name)
-    return isFresh
-  })
-  return { fresh, erased }
+/** By our own look, by `accept_new` (40001), or by the run that the other one's claim has made under the same key (23505). */
+function isClaimedMeanwhile(error: unknown): boolean {
+  if (error instanceof ClaimedMeanwhile) return true
+  return error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '23505')
 }
 
 function namesOf(call: IncomingCall): string[] {
@@ -96,24 +116,70 @@ function namesOf(call: IncomingCall): string[] {
   throw new Error('a call needs a call id, an activity id, an idempotency key or a recording')
 }
 
-function key(call: IncomingCall): string {
-  return identitiesOf(call).sort()[0] ?? ''
+/** Those that nobody has told of and nobody has erased get their answers. The statement stands in the record (migration `intake`). */
+async function acceptNew<Context>(
+  db: Queryable,
+  registry: Registry<Context>,
+  told: readonly Told[],
+  answers: Acceptance[],
+): Promise<void> {
+  if (told.length === 0) return
+  const [first] = registry.workflow('call').steps
+  if (first === undefined || first.each) throw new Error('the workflow of a call does not begin with a single step')
+  const rows = told.map(({ call, index, names, digests }) => ({
+    place: index,
+    names,
+    digests,
+    portal_id: call.portalId,
+    call_ref: call.callRef,
+    activity_id: call.activityId,
+    direction: call.direction,
+    phone: call.phone,
+    line: call.line,
+    user_id: call.userId,
+    duration_s: call.durationSeconds,
+    started_at: call.startedAt,
+    source: call.source,
+    entity_type_id: call.entityTypeId,
+    entity_id: call.entityId,
+    upload_id: call.uploadId,
+    recording_url: call.recordingUrl,
+    dry_run: call.dryRun ?? false,
+    event: call.event,
+    masked: call.masked,
+    priority: call.source === 'backfill' ? 10 : 0,
+    input: call.transcriptOnly === true ? { transcriptOnly: true } : {},
+  }))
+  const { step } = first
+  const accepted = await sql<{ place: number; call_id: string; run_id: string }>`
+    select * from callsift.accept_new(${toStoredJson(rows)}::jsonb, 'call', ${step.name}, ${step.queue}, ${step.family},
+      ${portalsTold(told.map(({ call }) => call))}::text[])`.execute(db)
+  for (const row of accepted.rows) answers[row.place] = { outcome: 'accepted', callId: row.call_id, runId: row.run_id }
+}
+
+async function findBuried(trx: Queryable, digests: readonly string[]): Promise<Map<string, Date>> {
+  if (digests.length === 0) return new Map()
+  const rows = await trx
+    .selectFrom('callsift.tombstones')
+    .select(['digest', 'erased_at'])
+    .where('digest', 'in', digests)
+    .execute()
+  return new Map(rows.map((row) => [row.digest, row.erased_at]))
 }
 
 /** Calls that stand, or that another call of the same batch has just told of: a few statements for all of them. */
 async function acceptStanding<Context>(
   trx: Queryable,
   registry: Registry<Context>,
-  told: readonly Placed[],
+  told: readonly Told[],
   answers: Acceptance[],
 ): Promise<void> {
   if (told.length === 0) return
   const known = await findByIdentity(
     trx,
-    told.flatMap(({ call }) => namesOf(call)),
+    told.flatMap(({ names }) => names),
   )
-  for (const { call, index } of told) {
-    const names = namesOf(call)
+  for (const { call, index, names } of told) {
     const standing = names
       .flatMap((name) => known.get(name) ?? [])
       .sort((a, b) => (BigInt(a.namedId) < BigInt(b.namedId) ? -1 : 1))[0]
@@ -160,95 +226,34 @@ async function findByIdentity(trx: Queryable, identities: readonly string[]): Pr
   )
 }
 
-/** All of them with a handful of statements: a mass of calls that end together must not cost a mass of round trips. */
-async function insertCalls<Context>(
-  trx: Queryable,
-  registry: Registry<Context>,
-  calls: readonly IncomingCall[],
-): Promise<Acceptance[]> {
-  if (calls.length === 0) return []
-  const reserved = await sql<{ id: string }>`select nextval(pg_get_serial_sequence('callsift.calls', 'id')) as id
-    from generate_series(1, ${calls.length}::int)`.execute(trx)
-  const ids = reserved.rows.map((row) => row.id)
-  const names = calls
-    .flatMap((call, place) => namesOf(call).map((identity) => ({ identity, call_id: ids[place] ?? '' })))
-    .sort((a, b) => (a.identity < b.identity ? -1 : 1))
-  const claimed = await sql`
-    insert into callsift.call_identities (identity, call_id)
-    select identity, call_id from unnest(${names.map((one) => one.identity)}::text[], ${names.map((one) => one.call_id)}::bigint[])
-      as t (identity, call_id)
-    on conflict (identity) do nothing returning identity`.execute(trx)
-  if (claimed.rows.length < names.length) throw new ClaimedMeanwhile('a call was told of by two at once')
-  const runIds = await createRuns(
-    trx,
-    registry,
-    'call',
-    calls.map((call, place) => ({
-      key: namesOf(call)[0] ?? '',
-      portalId: call.portalId,
-      input: { callId: ids[place] ?? '', ...(call.transcriptOnly === true ? { transcriptOnly: true } : {}) },
-      priority: call.source === 'backfill' ? 10 : 0,
-    })),
-  )
-  const rows = calls.map((call, place) => ({
-    id: ids[place],
+async function keepDuplicates(trx: Queryable, told: readonly Told[], answers: readonly Acceptance[]): Promise<void> {
+  if (told.length === 0) return
+  const rows = told.map(({ call, index }) => ({
     portal_id: call.portalId,
-    run_id: runIds[place],
-    call_ref: call.callRef,
-    activity_id: call.activityId,
-    direction: call.direction,
-    phone: call.phone,
-    line: call.line,
-    user_id: call.userId,
-    duration_s: call.durationSeconds,
-    started_at: call.startedAt,
     source: call.source,
-    entity_type_id: call.entityTypeId,
-    entity_id: call.entityId,
-    upload_id: call.uploadId,
-    recording_url: call.recordingUrl,
-    dry_run: call.dryRun ?? false,
+    event: call.event,
+    call_id: answers[index]?.callId,
+    masked: call.masked,
   }))
-  await sql`insert into callsift.calls (id, portal_id, run_id, call_ref, activity_id, direction, phone, line, user_id, duration_s,
-      started_at, source, entity_type_id, entity_id, upload_id, recording_url, dry_run)
-    overriding system value
-    select * from jsonb_to_recordset(${toStoredJson(rows)}::jsonb) as t (id bigint, portal_id text, run_id bigint, call_ref text,
-      activity_id text, direction text, phone text, line text, user_id text, duration_s int, started_at timestamptz, source text,
-      entity_type_id int, entity_id text, upload_id bigint, recording_url text, dry_run boolean)`.execute(trx)
-  return calls.map((_call, place) => ({ outcome: 'accepted', callId: ids[place] ?? '', runId: runIds[place] ?? '' }))
+  await sql`insert into callsift.inbox (portal_id, source, event, outcome, call_id, masked)
+    select portal_id, source, event, 'duplicate', call_id, masked from jsonb_to_recordset(${toStoredJson(rows)}::jsonb)
+      as t (portal_id text, source text, event text, call_id bigint, masked jsonb)`.execute(trx)
 }
 
-async function keepDeliveries(
-  trx: Queryable,
-  calls: readonly IncomingCall[],
-  answers: readonly Acceptance[],
-): Promise<void> {
-  const rows = calls.flatMap((call, index) => {
-    const answer = answers[index]
-    if (answer === undefined || answer.outcome === 'erased') return []
-    const { outcome, callId } = answer
-    return {
-      portal_id: call.portalId,
-      source: call.source,
-      event: call.event,
-      outcome,
-      call_id: callId,
-      masked: call.masked,
-    }
-  })
-  await sql`insert into callsift.inbox (portal_id, source, event, outcome, call_id, masked)
-    select * from jsonb_to_recordset(${toStoredJson(rows)}::jsonb)
-      as t (portal_id text, source text, event text, outcome text, call_id bigint, masked jsonb)`.execute(trx)
+function portalsTold(calls: readonly IncomingCall[]): string[] {
+  return [
+    ...new Set(calls.flatMap(({ source, portalId }) => (source === 'event' || source === 'robot' ? [portalId] : []))),
+  ]
 }
 
 /** Last in the transaction and in one order: a portal's row is one that all deliveries of the portal would wait for. */
 async function noteEvents(trx: Queryable, calls: readonly IncomingCall[]): Promise<void> {
-  const told = calls.filter((call) => call.source === 'event' || call.source === 'robot').map((call) => call.portalId)
+  const told = portalsTold(calls)
   if (told.length === 0) return
   // One statement however many portals: a round trip each was most of what a batch waited for.
   await sql`update callsift.portals set last_event_at = clock_timestamp() where id in (
       select id from callsift.portals
-      where id = any(${[...new Set(told)]}::text[])
+      where id = any(${told}::text[])
         and (last_event_at is null or last_event_at < clock_timestamp() - interval '10 seconds')
       order by id for update)`.execute(trx)
 }
