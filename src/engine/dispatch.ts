@@ -58,6 +58,8 @@ export function createDispatcher(options: {
   let wanted = false
   let current: Promise<number> | null = null
   const served: Turns = new Map()
+  /** Passes one after another that sent nothing. */
+  let idle = 0
 
   const loop = async (): Promise<number> => {
     let moved = 0
@@ -73,9 +75,12 @@ export function createDispatcher(options: {
       }
       moved += sent
       // Under a storm of kicks passes would follow each other without end, and the record would do little else. So a pass rests as
-      // long as it took, and longer when it found nothing: what is asked for meanwhile is one pass.
+      // long as it took, and longer and longer while they find nothing to send, as when a flood comes in and every window is full:
+      // what is asked for meanwhile is one pass.
       const tookMs = performance.now() - startedAt
-      if (wanted && !closed) await rest(Math.min(sent > 0 ? tookMs : tookMs * 4, maxRestMs))
+      idle = sent > 0 ? 0 : Math.min(idle + 1, 6)
+      if (wanted && !closed)
+        await rest(sent > 0 ? Math.min(tookMs, maxRestMs) : Math.min(tookMs * 2 ** (idle + 1), maxIdleRestMs))
     }
     return moved
   }
@@ -117,6 +122,8 @@ export function createDispatcher(options: {
 
 /** A pass that was kept waiting by the record must not make the next one as late again. */
 const maxRestMs = 50
+/** What becomes due meanwhile waits for so long at most. */
+const maxIdleRestMs = 200
 /** Another process is in the middle of a pass, which takes a few milliseconds. */
 const busyRestMs = 8
 
