@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { exitCodes } from './exit-codes.ts'
-import { CallShown, followCall } from './follow-call.ts'
+import { followCall } from './follow-call.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
 import { concurrencyOf } from './service.ts'
@@ -17,27 +17,6 @@ interface TranscribeOptions {
 }
 
 const Submitted = z.object({ callId: z.string() })
-const Merged = z.object({
-  transcript: z.object({
-    merged: z
-      .object({
-        segments: z.array(
-          z.object({
-            speaker: z.enum(['agent', 'customer']).nullable(),
-            start: z.number(),
-            end: z.number(),
-            text: z.string(),
-          }),
-        ),
-        language: z.string().nullable(),
-        timesEstimated: z.boolean(),
-        openSeams: z.array(z.number()),
-        talk: z.unknown(),
-      })
-      .nullable(),
-  }),
-})
-
 export function addTranscribe(program: Command, terminal: Terminal): void {
   const command = program
     .command('transcribe')
@@ -72,9 +51,10 @@ export function addTranscribe(program: Command, terminal: Terminal): void {
           process.exitCode = exitCodes.tryLater
           return
         }
-        const { merged } = (await operations.ask('call.show', { call: callId }, Merged)).transcript
+        const { merged } = shown.transcript
+        for (const { class: name, title } of shown.flags) terminal.note(`${name}: ${title}.`)
         if (merged === null) {
-          const { answer } = CallShown.parse(shown)
+          const { answer } = shown
           terminal.note(answer.sentence)
           if (answer.mend !== null) terminal.note(`  ${answer.mend}`)
           process.exitCode = exitCodes.failed

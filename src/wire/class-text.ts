@@ -178,6 +178,10 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The recording breaks off before its end',
     mend: 'What is there was transcribed and judged. Listen to its end in the portal before trusting the verdict.',
   },
+  overlong_transcript: {
+    title: 'The speech model wrote more than anybody can have said in the time',
+    mend: 'The rest was left out. Listen to the recording before trusting the verdict; another speech model may do better.',
+  },
   needs_ffmpeg: {
     title: 'The recording can be read only with ffmpeg',
     mend: 'Install ffmpeg where the workers run (or name it in CALLSIFT_FFMPEG), then retry.',

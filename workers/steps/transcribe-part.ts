@@ -15,6 +15,7 @@ import { Permanent } from '../../src/errors.ts'
 import { failureOf } from '../../src/vibecode/failure-error.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput, Heard, Part, Recording, Speech } from '../call-input.ts'
+import { capSpeech } from '../cap-speech.ts'
 import { fetchRecording } from '../fetch-recording.ts'
 import { step } from '../step.ts'
 
@@ -95,7 +96,8 @@ async function hearPiece(
         deadlineMs: context.config.timings.transcribeDeadlineMs,
       }),
     )
-    const segments = heard.segments?.map((one) => ({
+    const { capped, ...spoken } = capSpeech(heard, seconds)
+    const segments = spoken.segments?.map((one) => ({
       start: one.start,
       end: one.end,
       text: one.text,
@@ -107,9 +109,10 @@ async function hearPiece(
     return {
       part,
       timeMap: [...timeMap],
-      text: heard.text.trim(),
+      text: spoken.text.trim(),
       language: heard.language ?? null,
       segments: segments ?? null,
+      ...(capped ? { capped } : {}),
     }
   } catch (error) {
     const failure = failureOf(error)
