@@ -10,6 +10,7 @@ import { Permanent } from '../../src/errors.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput, Part, Recording, Speech } from '../call-input.ts'
 import { fetchRecording } from '../fetch-recording.ts'
+import { recodedName } from '../recoded-name.ts'
 import { step } from '../step.ts'
 
 /** What no transcription can come of ends the run here, unpaid; other faults of the file are parked for a person. */
@@ -49,8 +50,9 @@ export const planAudio = step({
     await context.beginWork()
     const planned = await makePlan(context, path, options)
     if (typeof planned === 'string') return { ...nothing, ended: planned, sha256, bytes }
-    await context.recordings.put(sha256, path, context.runId)
     const { measured, plan, recoded } = planned
+    await context.recordings.put(sha256, path, context.runId)
+    if (recoded) await context.recordings.put(recodedName(sha256), await recodedPath(context), context.runId)
     const facts = {
       sha256,
       bytes,
@@ -101,6 +103,10 @@ async function chooseOptions(context: CallContext, callId: string): Promise<Plan
   return { ...defaultPlanOptions, stereo: settings.stereo ?? stereo, maxPartBytes, agentChannel }
 }
 
+async function recodedPath(context: CallContext): Promise<string> {
+  return join(await context.tempDir(), 'recoded.wav')
+}
+
 async function makePlan(
   context: CallContext,
   path: string,
@@ -108,7 +114,7 @@ async function makePlan(
 ): Promise<(Tasks['plan']['result'] & { recoded: boolean }) | z.output<typeof Ended>> {
   const { ffmpeg, signal } = context
   const { maxSeconds } = DEFAULT_PROBE_LIMITS
-  const wavPath = async () => join(await context.tempDir(), 'recoded.wav')
+  const wavPath = () => recodedPath(context)
   try {
     return await withReadable(path, { ffmpeg, maxSeconds, signal, wavPath }, async (file) => ({
       ...(await inAudioThread({ name: 'plan', order: { path: file.path, options } }, DEFAULT_PROBE_LIMITS, signal)),
