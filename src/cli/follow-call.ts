@@ -25,6 +25,7 @@ export const CallShown = z.looseObject({
   flags: z.array(z.object({ class: z.string(), title: z.string(), mend: z.string() })),
   answer: z.object({ sentence: z.string(), mend: z.string().nullable() }),
   ticket: z.string().nullable(),
+  plan: z.unknown(),
   transcript: z.looseObject({ merged: MergedTranscript }),
   verdict: z
     .looseObject({ quality: z.string().nullish(), score: z.number().nullish(), reason: z.string().nullish() })

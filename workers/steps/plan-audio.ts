@@ -6,6 +6,7 @@ import { withReadable } from '../../src/audio/make-readable.ts'
 import { defaultPlanOptions, type PlanOptions } from '../../src/audio/plan.ts'
 import { DEFAULT_PROBE_LIMITS } from '../../src/audio/probe.ts'
 import { readCall } from '../../src/db/call-facts.ts'
+import { readHearing } from '../../src/db/hearing.ts'
 import { Permanent } from '../../src/errors.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput, Part, Recording, Speech } from '../call-input.ts'
@@ -45,7 +46,7 @@ export const planAudio = step({
   async run(context, { run, locateRecording }) {
     const { recording } = locateRecording
     if (recording === null) throw new Error('planAudio needs a recording')
-    const options = await chooseOptions(context, run.callId)
+    const options = await chooseOptions(context, run.callId, recording)
     const { path, bytes, sha256 } = await fetchRecording(context, recording)
     await context.beginWork()
     const planned = await makePlan(context, path, options)
@@ -93,14 +94,15 @@ function roundSpan(span: { startSeconds: number; endSeconds: number }) {
   return { startSeconds: round(span.startSeconds), endSeconds: round(span.endSeconds) }
 }
 
-/** The portal's own words go before the program's. Whoever called is on the left, unless it is told otherwise. */
-async function chooseOptions(context: CallContext, callId: string): Promise<PlanOptions> {
+/** What was asked for this recording goes before the portal's own words, and those before the program's. Whoever called is on the left, unless it is told otherwise. */
+async function chooseOptions(context: CallContext, callId: string, recording: Recording): Promise<PlanOptions> {
   const { settings } = context.portal
+  const hearing = recording.kind === 'upload' ? await readHearing(context.db, recording.uploadId) : {}
   const call = await readCall(context.db, callId)
   const told = settings.agentChannel ?? 'caller'
   const agentChannel = told === 'caller' ? (call.direction === 'in' ? 1 : 0) : told === 'right' ? 1 : 0
   const { stereo, maxPartBytes } = context.config
-  return { ...defaultPlanOptions, stereo: settings.stereo ?? stereo, maxPartBytes, agentChannel }
+  return { ...defaultPlanOptions, stereo: hearing.stereo ?? settings.stereo ?? stereo, maxPartBytes, agentChannel }
 }
 
 async function recodedPath(context: CallContext): Promise<string> {

@@ -10,6 +10,7 @@ import type { AudioFormat } from '../../src/audio/sniff.ts'
 import { lengthOf } from '../../src/audio/spans.ts'
 import { splitPart } from '../../src/audio/split-part.ts'
 import { readCall } from '../../src/db/call-facts.ts'
+import { readHearing } from '../../src/db/hearing.ts'
 import { page } from '../../src/engine/page.ts'
 import { Permanent } from '../../src/errors.ts'
 import { failureOf } from '../../src/vibecode/failure-error.ts'
@@ -82,7 +83,7 @@ async function hearPiece(
 ): Promise<Heard | 'too_long'> {
   const file = await cutPiece(context, recording, planned, part)
   const { settings } = context.portal
-  const language = await chooseLanguage(context, callId)
+  const language = await chooseLanguage(context, callId, recording)
   const seconds = lengthOf(part.spans)
   try {
     const heard = await context.spend({ of: { sha256: planned.sha256, part }, seconds }, () =>
@@ -125,8 +126,10 @@ async function hearPiece(
   }
 }
 
-/** The line's language, else the portal's, else the program's. */
-async function chooseLanguage(context: CallContext, callId: string): Promise<string> {
+/** The language asked for this recording, else the line's, else the portal's, else the program's. */
+async function chooseLanguage(context: CallContext, callId: string, recording: Recording): Promise<string> {
+  const asked = recording.kind === 'upload' ? (await readHearing(context.db, recording.uploadId)).language : undefined
+  if (asked !== undefined) return asked
   const { lineLanguages, language } = context.portal.settings
   if (lineLanguages !== undefined) {
     const { line } = await readCall(context.db, callId)
