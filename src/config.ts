@@ -35,6 +35,8 @@ const Timings = z
     requestDeadlineMs: z.number().default(seconds(40)),
     writeDeadlineMs: z.number().default(seconds(30)),
     downloadDeadlineMs: z.number().default(minutes(10)),
+    /** A full disk is left alone for so long: room comes back when other steps end, or by a person. */
+    diskFullMs: z.number().default(minutes(1)),
     /** A permit to send lapses this long after its last check: a frozen process must ask again. */
     permitMs: z.number().default(seconds(1)),
     slotWaitMs: z.number().default(seconds(2)),

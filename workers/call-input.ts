@@ -55,6 +55,8 @@ export const Heard = z.object({
     )
     .readonly()
     .nullable(),
+  /** More came back than anybody can have said in the time: the rest was left out. */
+  capped: z.boolean().optional(),
 })
 export type Heard = z.output<typeof Heard>
 

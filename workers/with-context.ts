@@ -9,6 +9,7 @@ import { holdsLease } from '../src/engine/lease.ts'
 import type { Registry } from '../src/engine/registry.ts'
 import { rerunFrom } from '../src/engine/rerun.ts'
 import { Later, Permanent } from '../src/errors.ts'
+import { isDiskFull } from '../src/is-disk-full.ts'
 import type { Log } from '../src/log.ts'
 import { abortWhenGone } from './abort-when-gone.ts'
 import type { CallContext } from './call-context.ts'
@@ -56,42 +57,58 @@ export function createWithContext(deps: {
       noteRequest: attempt.noteRequest,
     })
     return await withTempDir(deps.tempRoot, (tempDir) =>
-      use({
-        ...attempt,
-        config,
-        log,
-        db,
-        portal,
-        vibecode,
-        recordings,
-        ffmpeg: deps.ffmpeg,
-        tempDir,
-        withBytesSlot: guard.withBytesSlot,
-        beginWork: async () => {
-          const { workerTtlMs, permitMs } = config.timings
-          if (await holdsLease(db, attempt.claim, { workerTtlMs, marginMs: permitMs })) return
-          throw new Later(1_000, 'lease_lost', { message: 'Another worker has taken this step over.' })
-        },
-        restartFrom: async (stepName, why) => {
-          const { generation } = await rerunFrom(db, deps.registry, attempt.runId, stepName)
-          log.info({ generation, from: stepName, why }, 'began a new generation')
-          throw new Later(0, 'restarted', { message: `Began anew from ${stepName}: ${why}.` })
-        },
-        spend: createSpend({ ...deps, portal, stepId: attempt.stepId, stepName: attempt.stepName, log }),
-        writeOnce: async (write) => {
-          const send = async (notAfter: number) => {
-            guard.limit(notAfter)
-            try {
-              return await write.send(notAfter)
-            } finally {
-              guard.limit(null)
+      onFullDisk(
+        use({
+          ...attempt,
+          config,
+          log,
+          db,
+          portal,
+          vibecode,
+          recordings,
+          ffmpeg: deps.ffmpeg,
+          tempDir,
+          withBytesSlot: guard.withBytesSlot,
+          beginWork: async () => {
+            const { workerTtlMs, permitMs } = config.timings
+            if (await holdsLease(db, attempt.claim, { workerTtlMs, marginMs: permitMs })) return
+            throw new Later(1_000, 'lease_lost', { message: 'Another worker has taken this step over.' })
+          },
+          restartFrom: async (stepName, why) => {
+            const { generation } = await rerunFrom(db, deps.registry, attempt.runId, stepName)
+            log.info({ generation, from: stepName, why }, 'began a new generation')
+            throw new Later(0, 'restarted', { message: `Began anew from ${stepName}: ${why}.` })
+          },
+          spend: createSpend({ ...deps, portal, stepId: attempt.stepId, stepName: attempt.stepName, log }),
+          writeOnce: async (write) => {
+            const send = async (notAfter: number) => {
+              guard.limit(notAfter)
+              try {
+                return await write.send(notAfter)
+              } finally {
+                guard.limit(null)
+              }
             }
-          }
-          const written = await writeOnce(db, attempt.claim, { ...write, send }, config.timings)
-          deps.onEntry(written.how)
-          return written
-        },
-      }),
+            const written = await writeOnce(db, attempt.claim, { ...write, send }, config.timings)
+            deps.onEntry(written.how)
+            return written
+          },
+        }),
+      ),
     )
+  }
+
+  /** Files are written in many places, and a full disk means the same in all of them. */
+  async function onFullDisk<Value>(work: Promise<Value>): Promise<Value> {
+    try {
+      return await work
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      throw new Later(deps.config.timings.diskFullMs, 'disk_full', {
+        message: `The disk that holds temporary recordings (${deps.tempRoot}) is full.`,
+        hint: 'Make room on it: a recording takes up to 200 MB, what ffmpeg makes of one up to 600 MB. Everything that waited goes on by itself.',
+        cause: error,
+      })
+    }
   }
 }

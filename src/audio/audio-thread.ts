@@ -47,7 +47,7 @@ export async function inAudioThread<Name extends keyof Tasks>(
 
 function readAnswer(answer: Answer): unknown {
   if (answer.ok) return answer.result
-  if (answer.failureClass === null) throw new Error(answer.message)
+  if (answer.failureClass === null) throw Object.assign(new Error(answer.message), { code: answer.code })
   throw new Permanent(answer.failureClass, { message: answer.message, hint: answer.hint, policy: answer.policy })
 }
 

@@ -30,6 +30,8 @@ export type Answer =
   | {
       readonly ok: false
       readonly failureClass: string | null
+      /** Of the system, such as ENOSPC. */
+      readonly code: string | undefined
       readonly message: string
       readonly hint: string | undefined
       readonly policy: 'fix' | 'manual'
@@ -53,9 +55,10 @@ async function answer(task: AnyTask): Promise<Answer> {
     return { ok: true, result: await carryOut(task) }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
     return error instanceof Permanent
-      ? { ok: false, failureClass: error.class, message, hint: error.hint, policy: error.policy }
-      : { ok: false, failureClass: null, message, hint: undefined, policy: 'fix' }
+      ? { ok: false, failureClass: error.class, code, message, hint: error.hint, policy: error.policy }
+      : { ok: false, failureClass: null, code, message, hint: undefined, policy: 'fix' }
   }
 }
 

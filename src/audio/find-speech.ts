@@ -1,8 +1,8 @@
 import type { Span } from './shapes.ts'
 import { WINDOW_SECONDS } from './sound-meter.ts'
+import { speechPadSeconds } from './speech-pad.ts'
 
-/** Before and after a voice is heard, so that no first or last sound of a word is cut off. */
-const PAD_WINDOWS = 15
+const PAD_WINDOWS = Math.round(speechPadSeconds / WINDOW_SECONDS)
 /** A shorter silence is a speaker drawing breath. */
 const MIN_SILENCE_WINDOWS = 50
 const SILENCE_DB = -55

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { Permanent, Retry } from '../errors.ts'
+import { isDiskFull } from '../is-disk-full.ts'
 
 export interface SaveLimits {
   readonly maxBytes: number
@@ -73,7 +74,8 @@ export class TransferWatch {
   }
 }
 
-/** Writes a download to `target` (only its owner may read it) within limits; on failure the file is removed. Failures of the stream itself are thrown as `Retry` `recording_truncated`. */
+/** Writes a download to `target` (only its owner may read it) within limits; on failure the file is removed. Failures of the stream itself are thrown as
+ * `Retry` `recording_truncated`, a full disk as it comes. */
 export async function saveStream(
   source: AsyncIterable<Uint8Array> & { destroy?: (error?: Error) => unknown },
   target: string,
@@ -115,7 +117,7 @@ export async function saveWatched(
     await file.close().catch(() => {})
     await rm(target, { force: true })
     if (watch.signal.aborted) throw watch.signal.reason
-    if (error instanceof Permanent) throw error
+    if (error instanceof Permanent || isDiskFull(error)) throw error
     throw new Retry('recording_truncated', {
       message: `The recording broke off after ${bytes} bytes.`,
       hint: 'The connection was cut; it is tried again by itself.',

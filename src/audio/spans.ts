@@ -24,3 +24,14 @@ export function clip(spans: readonly Span[], from: number, to: number): Span[] {
     return endSeconds - startSeconds > 0.01 ? [{ startSeconds, endSeconds }] : []
   })
 }
+
+/** Ascending and disjoint: spans that meet or overlap, such as those of two channels, are one. */
+export function joinSpans(spans: readonly Span[]): Span[] {
+  const joined: { startSeconds: number; endSeconds: number }[] = []
+  for (const { startSeconds, endSeconds } of [...spans].sort((a, b) => a.startSeconds - b.startSeconds)) {
+    const last = joined.at(-1)
+    if (last !== undefined && startSeconds <= last.endSeconds) last.endSeconds = Math.max(last.endSeconds, endSeconds)
+    else joined.push({ startSeconds, endSeconds })
+  }
+  return joined
+}

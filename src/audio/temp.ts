@@ -174,6 +174,12 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'ENOTSUP') throw error
-    await copyFile(from, to)
+    try {
+      await copyFile(from, to)
+    } catch (failed) {
+      // Half a copy (the disk is full) must not stand there as the recording.
+      if ((failed as NodeJS.ErrnoException).code !== 'EEXIST') await rm(to, { force: true })
+      throw failed
+    }
   }
 }

@@ -6,6 +6,7 @@ import { exitCodes } from './exit-codes.ts'
 import { CallShown, exitCodeOfCall, followCall, printCall } from './follow-call.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, wholeNumber, withExamples } from './options.ts'
+import { printTranscript } from './print-transcript.ts'
 import { listenForStop } from './stopping.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -68,7 +69,7 @@ function addShow(parent: Command, terminal: Terminal): void {
   const command = verb(
     parent,
     'show',
-    'Everything known of one call: how far it came, why it waits, its verdict and entry.',
+    'Everything known of one call: how far it came, why it waits, its verdict, entry and transcript.',
     ['callsift call show 42', 'callsift call show activity:1337 --json', 'callsift call show 42 --follow'],
   )
   command.option('--follow', 'watch it until it ends')
@@ -85,7 +86,10 @@ function addShow(parent: Command, terminal: Terminal): void {
       }
       process.exitCode = exitCodeOfCall(shown)
       if (options.json === true) terminal.json(shown)
-      else printCall(terminal, shown)
+      else {
+        printCall(terminal, shown)
+        if (shown.transcript.merged !== null) printTranscript(terminal, shown.transcript.merged)
+      }
     })
   })
 }

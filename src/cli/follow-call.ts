@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { exitCodes } from './exit-codes.ts'
+import { MergedTranscript } from './merged-transcript.ts'
 import type { Operations } from './operations.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -21,8 +22,11 @@ export const CallShown = z.looseObject({
   }),
   run: z.looseObject({ state: z.string(), class: z.string().nullable(), generation: z.number() }).nullable(),
   steps: z.array(Step),
+  flags: z.array(z.object({ class: z.string(), title: z.string(), mend: z.string() })),
   answer: z.object({ sentence: z.string(), mend: z.string().nullable() }),
   ticket: z.string().nullable(),
+  plan: z.unknown(),
+  transcript: z.looseObject({ merged: MergedTranscript }),
   verdict: z
     .looseObject({ quality: z.string().nullish(), score: z.number().nullish(), reason: z.string().nullish() })
     .nullable(),
@@ -96,6 +100,10 @@ export function printCall(terminal: Terminal, shown: CallShown): void {
     `Call ${call.id}${call.callRef === null ? '' : ` (${call.callRef})`} of portal ${call.portalId}: ${shown.answer.sentence}`,
   )
   if (shown.answer.mend !== null) terminal.line(`  ${shown.answer.mend}`)
+  for (const flag of shown.flags) {
+    terminal.line(`  ${flag.class}: ${flag.title}.`)
+    terminal.line(`    ${flag.mend}`)
+  }
   if (shown.ticket !== null) {
     terminal.line('  A text for the ticket:')
     for (const line of shown.ticket.split('\n')) terminal.line(`    ${line}`)

@@ -17,10 +17,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .option('--verbose', 'log in detail, and show the stack of an error')
     .addHelpText('after', `\n${exitCodesHelp}\n\nBegin with: callsift demo`)
     .showHelpAfterError('(try --help)')
+    // Else `call` takes what is meant for its verbs, such as the --json of `call show`: both know an option of that name.
+    .enablePositionalOptions()
     .exitOverride()
   for (const add of verbs) add(program, terminal)
   try {
-    await program.parseAsync(argv)
+    await program.parseAsync(verboseFirst(argv))
   } catch (error) {
     if (error instanceof CommanderError) {
       // Commander has said it already; `--help` and `--version` come this way too.
@@ -29,4 +31,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     }
     process.exitCode = printFailure(terminal, error, program.opts()['verbose'] === true)
   }
+}
+
+/** `--verbose` is the program's own, and people write it last. */
+function verboseFirst(argv: readonly string[]): string[] {
+  const [node = '', script = '', ...args] = argv
+  const rest = args.filter((arg) => arg !== '--verbose')
+  return [node, script, ...(rest.length < args.length ? ['--verbose'] : []), ...rest]
 }

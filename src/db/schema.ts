@@ -101,6 +101,8 @@ export interface UploadTable {
   sha256: string
   bytes: string
   content_type: string | null
+  /** How it is to be heard, where that is not as its portal says. */
+  hearing: Json
   created_at: Stamp
 }
 

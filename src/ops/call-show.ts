@@ -22,6 +22,8 @@ export async function showCall(app: App, input: { call: string; portalId?: strin
     answer: tellCall(story),
     /** Ready to be sent to the upstream's support, when its own fault persists. */
     ticket: ticketOf(story.steps),
+    /** What is to be known of it although it went on. */
+    flags: flagsOf(output('planAudio'), output('mergeTranscript')),
     cause: cause === null ? null : { class: cause, ...describeClass(cause) },
     plan: output('planAudio'),
     verdict: output('classifyLead'),
@@ -32,6 +34,17 @@ export async function showCall(app: App, input: { call: string; portalId?: strin
     },
     entry: output('writeTimeline'),
   }
+}
+
+const flagOf = (name: string) => ({ class: name, ...describeClass(name) })
+
+function flagsOf(plan: unknown, merged: unknown): ReturnType<typeof flagOf>[] {
+  const told = (output: unknown, field: string) =>
+    typeof output === 'object' && output !== null && (output as Record<string, unknown>)[field] === true
+  return [
+    ...(told(plan, 'truncated') ? [flagOf('truncated_audio')] : []),
+    ...(told(merged, 'capped') ? [flagOf('overlong_transcript')] : []),
+  ]
 }
 export type CallShown = Awaited<ReturnType<typeof showCall>>
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
+import { setHearing } from '../db/hearing.ts'
 import { findPortal, listPortals, type Portal } from '../db/portals.ts'
 import { findUpload, removeUpload } from '../db/uploads.ts'
 import type { IncomingCall } from '../intake/incoming-call.ts'
@@ -47,6 +48,12 @@ export const SubmitInput = z
     dryRun: yes.optional(),
     /** Of a file: ends with the transcript. */
     transcriptOnly: yes.optional(),
+    /** Of a transcript alone: the language spoken in it, and whether two voices are told apart. */
+    language: z
+      .string()
+      .regex(/^([a-z]{2}|auto)$/, 'must be two letters (ISO 639) or auto')
+      .optional(),
+    stereo: z.enum(['split', 'mix']).optional(),
     idempotencyKey: text(255).optional(),
   })
   .refine(
@@ -60,6 +67,9 @@ export const SubmitInput = z
   })
   .refine((input) => input.transcriptOnly !== true || input.uploadId !== undefined, {
     message: 'a transcript alone is made of a file',
+  })
+  .refine((input) => input.transcriptOnly === true || (input.language === undefined && input.stereo === undefined), {
+    message: 'language and stereo belong to a transcript alone; calls are heard as their portal says',
   })
   .refine((input) => (input.entityTypeId === undefined) === (input.entityId === undefined), {
     message: 'entityTypeId and entityId belong together',
@@ -112,12 +122,19 @@ export async function submitCall(app: App, input: SubmitInput): Promise<Submitte
     )
   }
   const { callId, entityTypeId, entityId } = input
+  const hearing = { language: input.language, stereo: input.stereo }
+  const heardOtherwise = upload !== null && (hearing.language !== undefined || hearing.stereo !== undefined)
+  if (heardOtherwise) await setHearing(app.db, upload.id, hearing)
   const call: IncomingCall = {
     portalId: portal.id,
     source: 'api',
     ...(callId === undefined ? {} : { callRef: callId }),
     ...(input.activityId === undefined ? {} : { activityId: input.activityId }),
-    ...(input.idempotencyKey === undefined ? {} : { idempotencyKey: input.idempotencyKey }),
+    ...(input.idempotencyKey !== undefined ? { idempotencyKey: input.idempotencyKey } : {}),
+    // Heard in another way it is another transcript; in the same way it is paid for once.
+    ...(heardOtherwise && input.idempotencyKey === undefined
+      ? { idempotencyKey: `transcript ${upload.sha256} ${hearing.language ?? ''} ${hearing.stereo ?? ''}` }
+      : {}),
     ...(upload === null ? {} : { uploadId: upload.id, audioSha256: upload.sha256 }),
     ...(input.recordingUrl === undefined ? {} : { recordingUrl: input.recordingUrl }),
     ...(entityTypeId === undefined ? {} : { entityTypeId }),

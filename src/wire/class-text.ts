@@ -170,6 +170,18 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The model refused to answer',
     mend: 'Look at the transcript: judge the call by hand, or use another model.',
   },
+  disk_full: {
+    title: 'The disk for temporary recordings is full',
+    mend: 'Make room on the disk that holds CALLSIFT_DATA. Everything that waited goes on by itself.',
+  },
+  truncated_audio: {
+    title: 'The recording breaks off before its end',
+    mend: 'What is there was transcribed and judged. Listen to its end in the portal before trusting the verdict.',
+  },
+  overlong_transcript: {
+    title: 'The speech model wrote more than anybody can have said in the time',
+    mend: 'The rest was left out. Listen to the recording before trusting the verdict; another speech model may do better.',
+  },
   needs_ffmpeg: {
     title: 'The recording can be read only with ffmpeg',
     mend: 'Install ffmpeg where the workers run (or name it in CALLSIFT_FFMPEG), then retry.',

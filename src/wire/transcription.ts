@@ -1,13 +1,16 @@
 import { z } from 'zod'
+import { cleanSpeech } from './clean-speech.ts'
 
 const seconds = z.number().nonnegative()
+
+const spoken = z.string().transform(cleanSpeech)
 
 const measure = z.number().optional().catch(undefined)
 
 const segment = z.object({
   start: seconds,
   end: seconds,
-  text: z.string(),
+  text: spoken,
   no_speech_prob: measure,
   avg_logprob: measure,
   compression_ratio: measure,
@@ -18,7 +21,7 @@ const segment = z.object({
  * shape are dropped whole, since half a time line is worse than none.
  */
 export const transcriptionResponse = z.object({
-  text: z.string(),
+  text: spoken,
   language: z.string().min(1).optional().catch(undefined),
   duration: seconds.optional().catch(undefined),
   segments: z.array(segment).optional().catch(undefined),

@@ -122,6 +122,19 @@ describe.skipIf(encoder === null)('odd files', () => {
   })
 })
 
+/** Reads every file of a folder, or those named, by our own readers and by ffmpeg, and says how each ended and which files and hosts were opened. */
+async function readTraced(
+  files: string,
+  ...names: string[]
+): Promise<{ endings: Record<string, string>; calls: string }> {
+  const log = `${files}.log`
+  const script = fileURLToPath(new URL('../support/exploit-process.ts', import.meta.url))
+  const watch = ['-f', '-qq', '-e', 'trace=open,openat,connect', '-o', log]
+  const program = [process.execPath, '--import', 'tsx', script, files, traced?.ffmpeg ?? '', ...names]
+  const { stdout } = await promisify(execFile)(traced?.strace ?? '', [...watch, ...program])
+  return { endings: JSON.parse(stdout) as Record<string, string>, calls: await readFile(log, 'utf8') }
+}
+
 describe.skipIf(traced === null)('exploits', () => {
   it('A04 A05: nine files that name other files or hosts open none of them, in our readers and in ffmpeg', async () => {
     const exploits = join(folder, 'exploits')
@@ -141,29 +154,31 @@ describe.skipIf(traced === null)('exploits', () => {
       'sheet.mp3': `FILE "${other}" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n`,
     }
     for (const [name, text] of Object.entries(files)) await writeFile(join(exploits, name), text)
-    const log = join(folder, 'calls.log')
-    const script = fileURLToPath(new URL('../support/exploit-process.ts', import.meta.url))
-    const args = [
-      '-f',
-      '-qq',
-      '-e',
-      'trace=open,openat,connect',
-      '-o',
-      log,
-      process.execPath,
-      '--import',
-      'tsx',
-      script,
-      exploits,
-      traced?.ffmpeg ?? '',
-    ]
-    const { stdout } = await promisify(execFile)(traced?.strace ?? '', args)
-    const endings = JSON.parse(stdout) as Record<string, string>
+    const { endings, calls } = await readTraced(exploits)
     expect(Object.keys(endings).sort()).toEqual(Object.keys(files).sort())
     for (const ending of Object.values(endings)) expect(ending).toBe('unsupported_format corrupt_audio')
-    const calls = await readFile(log, 'utf8')
     expect(calls).toContain('hls-file.mp3')
     expect(calls).not.toContain('other-tenant.wav')
+    expect(calls).not.toMatch(/connect\(.*AF_INET/)
+  })
+
+  it('A05: a name that is a pattern of other names (image2) is no pattern here', async () => {
+    const patterns = join(folder, 'patterns')
+    await mkdir(patterns)
+    const others = ['call-001.wav', 'call-1.wav', 'frame-001.jpg', 'frame-1.jpg']
+    const names = ['call-%03d.wav', 'frame-%d.jpg', 'frame-*.jpg']
+    for (const name of [...others, ...names]) await writeToneCall({ path: join(patterns, name), seconds: 3 })
+    // A picture's own text may hold a pattern as well.
+    await writeFile(join(patterns, 'list.jpg'), `${join(patterns, 'frame-%03d.jpg')}\n`)
+    const { endings, calls } = await readTraced(patterns, ...names, 'list.jpg')
+    expect(endings).toEqual({
+      'call-%03d.wav': 'planned recoded',
+      'frame-%d.jpg': 'planned recoded',
+      'frame-*.jpg': 'planned recoded',
+      'list.jpg': 'not_audio corrupt_audio',
+    })
+    expect(calls).toContain('frame-%d.jpg')
+    for (const name of others) expect(calls).not.toContain(join(patterns, name))
     expect(calls).not.toMatch(/connect\(.*AF_INET/)
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -18,14 +18,17 @@ const encoder = await needsPrograms('a recording that only ffmpeg reads', ['ffmp
 let on: Program
 let bare: Program
 let folder: string
+/** A line for each time that ffmpeg was started. */
+let runs: string
 let mono: ToneCall
 let stereo: ToneCall
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'callsift-audio-life-'))
-  on = await startProgram({
-    timings,
-    env: { ...env, ...(encoder === null ? {} : { CALLSIFT_FFMPEG: encoder.ffmpeg }) },
-  })
+  runs = join(folder, 'runs')
+  const counted = join(folder, 'ffmpeg')
+  if (encoder !== null)
+    await writeFile(counted, `#!/bin/sh\necho run >> ${runs}\nexec ${encoder.ffmpeg} "$@"\n`, { mode: 0o700 })
+  on = await startProgram({ timings, env: { ...env, ...(encoder === null ? {} : { CALLSIFT_FFMPEG: counted }) } })
   bare = await startProgram({ timings, env: { CALLSIFT_FFMPEG: join(folder, 'not-there') } })
   mono = await writeToneCall({ path: join(folder, 'mono.wav'), seconds: 170 })
   stereo = await writeToneCall({ path: join(folder, 'stereo.wav'), seconds: 60, channels: 2 })
@@ -162,5 +165,15 @@ describe.skipIf(encoder === null)('a recording that only ffmpeg reads', () => {
     const shown = await settled(on, await take(on, within, path))
     expect(shown.plan).toMatchObject({ recoded: true })
     expect(wordsOf(shown)).toEqual(truth(mono))
+  })
+
+  test('is made readable once a run, not once a part', async () => {
+    const path = join(folder, 'once.wav')
+    await runFfmpeg(['-i', mono.path, '-c:a', 'adpcm_ms', path])
+    const before = (await readFile(runs, 'utf8')).length
+    const shown = await settled(on, await take(on, await newPortal(on), path))
+    expect(shown.transcript.parts).toBeGreaterThan(2)
+    expect(wordsOf(shown)).toEqual(truth(mono))
+    expect((await readFile(runs, 'utf8')).slice(before)).toBe('run\n')
   })
 })

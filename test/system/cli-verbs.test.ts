@@ -116,6 +116,26 @@ describe('beside a service in sandbox mode', () => {
     expect(again.err).toContain('Paid again: classifyLead')
   })
 
+  test('a file is only transcribed, in a language that is named, with what it cost; the call shows what was said', async () => {
+    const args = ['transcribe', recording, '--language', 'en', '--stereo', 'mix']
+    const first = await run(args, dataDir)
+    expect(first.code, first.err).toBe(0)
+    expect(first.err).toMatch(/Sent for transcription: \d+\.\d min/)
+    expect(first.out).toMatch(/^\[00:00:\d\d\] .*\w/)
+    const again = await run(args, dataDir)
+    expect(again.err).toContain('not paid again')
+    expect(again.out).toBe(first.out)
+    expect((await run(['transcribe', recording, '--language', 'english'], dataDir)).code).toBe(64)
+    const shown = await run(['call', 'show', '2'], dataDir)
+    expect(shown.out).toContain('Only a transcript was asked for.')
+    expect(shown.out).toContain(`The transcript:\n  ${first.out.split('\n')[0]}`)
+    const asJson = JSON.parse((await run(['call', 'show', '2', '--json'], dataDir)).out)
+    expect(asJson.transcript.merged.segments[0].text).not.toBe('')
+    // What `call` and its verbs both know goes to the verb.
+    const assigned = await run(['call', 'assign', '2', '--deal', '7', '--portal', 'nope', '--verbose'], dataDir)
+    expect(assigned.err).toContain('No call is known as 2')
+  }, 120_000)
+
   test('an unknown name fails with what is known', async () => {
     const { code, err } = await run(['portal', 'write', 'nope', 'on'], dataDir)
     expect(code).toBe(1)

@@ -18,6 +18,14 @@ describe('a transcript for the model', () => {
   it('names nobody where it is not known who speaks', () => {
     expect(tellTranscript({ segments: [{ speaker: null, start: 0, end: 1, text: 'да' }], language: null })).toBe('да')
   })
+  it('A10: says where the recording breaks off, in its language', () => {
+    expect(tellTranscript({ segments: segments.slice(2), language: 'ru', truncated: true })).toBe(
+      'Клиент: Здравствуйте <b>\n[здесь запись обрывается]',
+    )
+    expect(tellTranscript({ segments: segments.slice(2), language: 'en', truncated: true })).toMatch(
+      /\n\[the recording breaks off here\]$/,
+    )
+  })
   it('loses its middle where it is too long, and says so', () => {
     const long = Array.from({ length: 9_000 }, (_, index) => `слово${index}`).join(' ')
     const told = tellTranscript({ segments: [{ speaker: null, start: 0, end: 1, text: long }], language: 'ru' })

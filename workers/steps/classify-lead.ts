@@ -25,7 +25,12 @@ export const classifyLead = step({
   family: 'ai',
   input: z.object({
     run: CallInput,
-    mergeTranscript: z.object({ segments: z.array(TranscriptSegment).readonly(), language: z.string().nullable() }),
+    mergeTranscript: z.object({
+      segments: z.array(TranscriptSegment).readonly(),
+      language: z.string().nullable(),
+      // A release before did not tell.
+      truncated: z.boolean().default(false),
+    }),
   }),
   output: z.object({
     quality: Verdict.shape.quality,

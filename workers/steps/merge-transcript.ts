@@ -18,7 +18,7 @@ export const mergeTranscript = step({
   family: 'none',
   input: z.object({
     run: CallInput,
-    planAudio: z.object({ speech: Speech }),
+    planAudio: z.object({ speech: Speech, truncated: z.boolean() }),
     transcribePart: z.array(z.object({ pieces: z.array(Heard) })),
   }),
   output: z.object({
@@ -29,13 +29,19 @@ export const mergeTranscript = step({
     timesEstimated: z.boolean(),
     /** Seconds at which two parts could not be joined for sure. */
     openSeams: z.array(z.number()).readonly(),
+    /** The recording breaks off before its end. */
+    truncated: z.boolean(),
+    /** Of some part more came back than anybody can have said in the time. */
+    capped: z.boolean(),
     talk: Talk,
   }),
   async run(context, { run, planAudio, transcribePart }) {
     await context.recordings.drop(context.runId)
     const heard = transcribePart.flatMap((part) => part.pieces)
     const transcript = merge(heard, planAudio.speech)
-    return { ended: endOf(transcript.segments.length === 0, run.transcriptOnly === true), ...transcript }
+    const ended = endOf(transcript.segments.length === 0, run.transcriptOnly === true)
+    const capped = heard.some((one) => one.capped === true)
+    return { ended, ...transcript, truncated: planAudio.truncated, capped }
   },
 })
 

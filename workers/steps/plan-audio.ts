@@ -6,10 +6,12 @@ import { withReadable } from '../../src/audio/make-readable.ts'
 import { defaultPlanOptions, type PlanOptions } from '../../src/audio/plan.ts'
 import { DEFAULT_PROBE_LIMITS } from '../../src/audio/probe.ts'
 import { readCall } from '../../src/db/call-facts.ts'
+import { readHearing } from '../../src/db/hearing.ts'
 import { Permanent } from '../../src/errors.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput, Part, Recording, Speech } from '../call-input.ts'
 import { fetchRecording } from '../fetch-recording.ts'
+import { recodedName } from '../recoded-name.ts'
 import { step } from '../step.ts'
 
 /** What no transcription can come of ends the run here, unpaid; other faults of the file are parked for a person. */
@@ -44,13 +46,14 @@ export const planAudio = step({
   async run(context, { run, locateRecording }) {
     const { recording } = locateRecording
     if (recording === null) throw new Error('planAudio needs a recording')
-    const options = await chooseOptions(context, run.callId)
+    const options = await chooseOptions(context, run.callId, recording)
     const { path, bytes, sha256 } = await fetchRecording(context, recording)
     await context.beginWork()
     const planned = await makePlan(context, path, options)
     if (typeof planned === 'string') return { ...nothing, ended: planned, sha256, bytes }
-    await context.recordings.put(sha256, path, context.runId)
     const { measured, plan, recoded } = planned
+    await context.recordings.put(sha256, path, context.runId)
+    if (recoded) await context.recordings.put(recodedName(sha256), await recodedPath(context), context.runId)
     const facts = {
       sha256,
       bytes,
@@ -91,14 +94,19 @@ function roundSpan(span: { startSeconds: number; endSeconds: number }) {
   return { startSeconds: round(span.startSeconds), endSeconds: round(span.endSeconds) }
 }
 
-/** The portal's own words go before the program's. Whoever called is on the left, unless it is told otherwise. */
-async function chooseOptions(context: CallContext, callId: string): Promise<PlanOptions> {
+/** What was asked for this recording goes before the portal's own words, and those before the program's. Whoever called is on the left, unless it is told otherwise. */
+async function chooseOptions(context: CallContext, callId: string, recording: Recording): Promise<PlanOptions> {
   const { settings } = context.portal
+  const hearing = recording.kind === 'upload' ? await readHearing(context.db, recording.uploadId) : {}
   const call = await readCall(context.db, callId)
   const told = settings.agentChannel ?? 'caller'
   const agentChannel = told === 'caller' ? (call.direction === 'in' ? 1 : 0) : told === 'right' ? 1 : 0
   const { stereo, maxPartBytes } = context.config
-  return { ...defaultPlanOptions, stereo: settings.stereo ?? stereo, maxPartBytes, agentChannel }
+  return { ...defaultPlanOptions, stereo: hearing.stereo ?? settings.stereo ?? stereo, maxPartBytes, agentChannel }
+}
+
+async function recodedPath(context: CallContext): Promise<string> {
+  return join(await context.tempDir(), 'recoded.wav')
 }
 
 async function makePlan(
@@ -108,7 +116,7 @@ async function makePlan(
 ): Promise<(Tasks['plan']['result'] & { recoded: boolean }) | z.output<typeof Ended>> {
   const { ffmpeg, signal } = context
   const { maxSeconds } = DEFAULT_PROBE_LIMITS
-  const wavPath = async () => join(await context.tempDir(), 'recoded.wav')
+  const wavPath = () => recodedPath(context)
   try {
     return await withReadable(path, { ffmpeg, maxSeconds, signal, wavPath }, async (file) => ({
       ...(await inAudioThread({ name: 'plan', order: { path: file.path, options } }, DEFAULT_PROBE_LIMITS, signal)),

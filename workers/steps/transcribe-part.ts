@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { inAudioThread } from '../../src/audio/audio-thread.ts'
@@ -10,12 +10,15 @@ import type { AudioFormat } from '../../src/audio/sniff.ts'
 import { lengthOf } from '../../src/audio/spans.ts'
 import { splitPart } from '../../src/audio/split-part.ts'
 import { readCall } from '../../src/db/call-facts.ts'
+import { readHearing } from '../../src/db/hearing.ts'
 import { page } from '../../src/engine/page.ts'
 import { Permanent } from '../../src/errors.ts'
 import { failureOf } from '../../src/vibecode/failure-error.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput, Heard, Part, Recording, Speech } from '../call-input.ts'
+import { capSpeech } from '../cap-speech.ts'
 import { fetchRecording } from '../fetch-recording.ts'
+import { recodedName } from '../recoded-name.ts'
 import { step } from '../step.ts'
 
 const Planned = z.object({
@@ -80,7 +83,7 @@ async function hearPiece(
 ): Promise<Heard | 'too_long'> {
   const file = await cutPiece(context, recording, planned, part)
   const { settings } = context.portal
-  const language = await chooseLanguage(context, callId)
+  const language = await chooseLanguage(context, callId, recording)
   const seconds = lengthOf(part.spans)
   try {
     const heard = await context.spend({ of: { sha256: planned.sha256, part }, seconds }, () =>
@@ -95,7 +98,8 @@ async function hearPiece(
         deadlineMs: context.config.timings.transcribeDeadlineMs,
       }),
     )
-    const segments = heard.segments?.map((one) => ({
+    const { capped, ...spoken } = capSpeech(heard, seconds)
+    const segments = spoken.segments?.map((one) => ({
       start: one.start,
       end: one.end,
       text: one.text,
@@ -107,9 +111,10 @@ async function hearPiece(
     return {
       part,
       timeMap: [...timeMap],
-      text: heard.text.trim(),
+      text: spoken.text.trim(),
       language: heard.language ?? null,
       segments: segments ?? null,
+      ...(capped ? { capped } : {}),
     }
   } catch (error) {
     const failure = failureOf(error)
@@ -121,8 +126,10 @@ async function hearPiece(
   }
 }
 
-/** The line's language, else the portal's, else the program's. */
-async function chooseLanguage(context: CallContext, callId: string): Promise<string> {
+/** The language asked for this recording, else the line's, else the portal's, else the program's. */
+async function chooseLanguage(context: CallContext, callId: string, recording: Recording): Promise<string> {
+  const asked = recording.kind === 'upload' ? (await readHearing(context.db, recording.uploadId)).language : undefined
+  if (asked !== undefined) return asked
   const { lineLanguages, language } = context.portal.settings
   if (lineLanguages !== undefined) {
     const { line } = await readCall(context.db, callId)
@@ -139,7 +146,7 @@ async function cutPiece(
   planned: Planned,
   part: Part,
 ): Promise<CutFile & { path: string }> {
-  const source = await bringRecording(context, recording, planned)
+  const source = await bringSource(context, recording, planned)
   const format = (planned.recoded ? 'wav' : (planned.format ?? 'mp3')) as AudioFormat
   const [only, ...others] = part.spans
   const whole = part.channel === null && others.length === 0 && only !== undefined && planned.encoding === 'copy'
@@ -161,25 +168,37 @@ async function cutPiece(
   return { path: target, ...cut }
 }
 
+/** What parts are cut from: the recording, or the WAV that ffmpeg made of it. Once a machine and run, where the cache has room for it. */
+async function bringSource(context: CallContext, recording: Recording, planned: Planned): Promise<string> {
+  if (!planned.recoded) return await bringRecording(context, recording, planned)
+  const folder = join(await context.tempDir(), 'recoded')
+  await mkdir(folder)
+  const path = await context.recordings.bring(recodedName(planned.sha256), folder, context.runId, async () => {
+    const source = await bringRecording(context, recording, planned)
+    if (context.ffmpeg === null) throw withoutFfmpeg()
+    const wav = join(folder, 'recoded.wav')
+    const { maxSeconds } = DEFAULT_PROBE_LIMITS
+    await recodeToWav(context.ffmpeg, source, wav, { maxSeconds, signal: context.signal })
+    return wav
+  })
+  if (path === null) throw new Error('a recording was recoded into nothing')
+  return path
+}
+
+function withoutFfmpeg(): Permanent {
+  return new Permanent('needs_ffmpeg', {
+    message: 'The recording was planned with the help of ffmpeg, and this worker has none.',
+    hint: 'Install ffmpeg where the workers run (or name it in CALLSIFT_FFMPEG), then retry the call.',
+    policy: 'fix',
+  })
+}
+
 /** The planned bytes: from this machine's cache, else fetched anew. Other bytes under the same id mean a replaced recording. */
 async function bringRecording(context: CallContext, recording: Recording, planned: Planned): Promise<string> {
   const path = await context.recordings.bring(planned.sha256, await context.tempDir(), context.runId, async () => {
     const fetched = await fetchRecording(context, recording)
     return fetched.sha256 === planned.sha256 ? fetched.path : null
   })
-  if (path === null) {
-    return await context.restartFrom('planAudio', 'the recording was replaced after it had been planned')
-  }
-  if (!planned.recoded) return path
-  if (context.ffmpeg === null) {
-    throw new Permanent('needs_ffmpeg', {
-      message: 'The recording was planned with the help of ffmpeg, and this worker has none.',
-      hint: 'Install ffmpeg where the workers run (or name it in CALLSIFT_FFMPEG), then retry the call.',
-      policy: 'fix',
-    })
-  }
-  const wav = join(await context.tempDir(), 'recoded.wav')
-  const { maxSeconds } = DEFAULT_PROBE_LIMITS
-  await recodeToWav(context.ffmpeg, path, wav, { maxSeconds, signal: context.signal })
-  return wav
+  if (path !== null) return path
+  return await context.restartFrom('planAudio', 'the recording was replaced after it had been planned')
 }

@@ -5,8 +5,12 @@ import { recordingEnd, recordingTime } from './recording-time.ts'
 const NO_SPEECH = 0.6
 const LOGPROB = -1
 const COMPRESSION = 2.4
-/** The third time one after another is a loop; people say a thing twice. */
+/** The third time one after another is a loop; people say a sentence twice. */
 const MAX_REPEATS = 2
+/** «Угу.» and "да, да, да" are said all day, by whoever listens. */
+const SHORT = { words: 3, different: 2 }
+/** Nobody takes longer for a short word; a recogniser in a loop gives it seconds at a time. */
+const MAX_SECONDS_PER_WORD = 1.5
 
 /** What Whisper is known to write over silence; real calls hold some of these words too, so they go only where nobody speaks. */
 const KNOWN = [
@@ -44,20 +48,30 @@ export function dropInvented(
   const kept: HeardSegment[] = []
   let before = ''
   let repeats = 0
+  let until = Number.NEGATIVE_INFINITY
   for (const segment of segments) {
     const text = words(segment.text)
+    const [from, to] = [recordingTime(timeMap, segment.start), recordingEnd(timeMap, segment.end)]
+    const voices = speech?.filter((span) => span.startSeconds < to && span.endSeconds > from)
     repeats = text === before ? repeats + 1 : 1
+    const loops = repeats > MAX_REPEATS || (segment.compressionRatio ?? 0) > COMPRESSION
+    const anew = voices?.some((span) => span.startSeconds > until) ?? false
+    const spoken =
+      isShort(text) && voices?.length !== 0 && (anew || (to - from) / countOf(text) <= MAX_SECONDS_PER_WORD)
     before = text
-    if (text === '' || repeats > MAX_REPEATS) continue
+    until = to
+    if (text === '' || (loops && !spoken)) continue
     if ((segment.noSpeechProb ?? 0) > NO_SPEECH && (segment.avgLogprob ?? 0) < LOGPROB) continue
-    if ((segment.compressionRatio ?? 0) > COMPRESSION) continue
-    const from = recordingTime(timeMap, segment.start)
-    const to = recordingEnd(timeMap, segment.end)
-    const silent = speech !== null && !speech.some((span) => span.startSeconds < to && span.endSeconds > from)
-    if (silent && isKnown(segment.text)) continue
+    if (voices?.length === 0 && isKnown(segment.text)) continue
     kept.push(segment)
   }
   return kept
+}
+
+const countOf = (text: string) => text.split(' ').length
+
+function isShort(text: string): boolean {
+  return countOf(text) <= SHORT.words && new Set(text.split(' ')).size <= SHORT.different
 }
 
 /** Whether the whole text is one of the phrases that are written over silence. */

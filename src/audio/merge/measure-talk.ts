@@ -1,4 +1,5 @@
 import type { HeardPart, Span, TranscriptSegment } from '../shapes.ts'
+import { speechPadSeconds } from '../speech-pad.ts'
 
 /** Who spoke how much; seconds. Of the two sides only where each has a channel of its own. */
 export interface Talk {
@@ -22,11 +23,11 @@ export function measureTalk(
 ): Talk {
   const of = (speaker: 'agent' | 'customer') => {
     const channel = parts.find(({ part }) => part.speaker === speaker)?.part.channel
-    return channel == null ? null : (speech[channel] ?? [])
+    return channel == null ? null : (speech[channel] ?? []).map(withoutPad)
   }
   const [agent, customer] = [of('agent'), of('customer')]
   const heard = speech.some((row) => row.length > 0)
-    ? speech.flat()
+    ? speech.flat().map(withoutPad)
     : segments.map(({ start, end }) => ({ startSeconds: start, endSeconds: end }))
   const silences = silencesOf(heard)
   if (agent === null || customer === null) {
@@ -41,6 +42,12 @@ export function measureTalk(
     silences,
     interruptions: { byAgent: interruptions(agent, customer), byCustomer: interruptions(customer, agent) },
   }
+}
+
+/** The voice itself: what is sent around it would make speakers who take turns interrupt each other. */
+function withoutPad({ startSeconds, endSeconds }: Span): Span {
+  const start = startSeconds === 0 ? 0 : startSeconds + speechPadSeconds
+  return { startSeconds: start, endSeconds: Math.max(start, endSeconds - speechPadSeconds) }
 }
 
 function total(spans: readonly Span[]): number {
@@ -69,7 +76,7 @@ function interruptions(one: readonly Span[], other: readonly Span[]): number {
     other.some(
       (theirs) =>
         theirs.startSeconds < span.startSeconds &&
-        Math.min(theirs.endSeconds, span.endSeconds) - span.startSeconds >= TOGETHER_SECONDS,
+        Math.min(theirs.endSeconds, span.endSeconds) - span.startSeconds >= TOGETHER_SECONDS - 0.001,
     ),
   ).length
 }
