@@ -14,6 +14,7 @@ import {
 import { READERS } from './packet-scan.ts'
 import type { Span, TimePoint } from './shapes.ts'
 import type { AudioFormat } from './sniff.ts'
+import { walkPackets } from './walk-packets.ts'
 
 const WRITERS: Partial<Record<AudioFormat, () => OutputFormat>> = {
   ogg: () => new OggOutputFormat(),
@@ -52,7 +53,7 @@ export async function copyPackets(
       const first = (await sink.getPacket(span.startSeconds - LEAD_SECONDS)) ?? (await sink.getFirstPacket())
       if (first === null) continue
       timeMap.push({ atSeconds: written, fromSeconds: first.timestamp })
-      for await (const packet of sink.packets(first)) {
+      for await (const packet of walkPackets(sink, { first })) {
         if (packet.timestamp >= span.endSeconds) break
         await packets.add(packet.clone({ timestamp: written }), { ...(decoderConfig && { decoderConfig }) })
         written += packet.duration

@@ -7,6 +7,7 @@ import { type Mp3Frame, Mp3FrameScanner } from './mp3-frames.ts'
 import { READERS } from './packet-scan.ts'
 import type { Span } from './shapes.ts'
 import type { AudioFormat } from './sniff.ts'
+import { walkPackets } from './walk-packets.ts'
 import type { WavLayout } from './wav.ts'
 
 /** Sound and when it was heard: `fromSeconds` is the moment of its first sample in the recording. */
@@ -107,7 +108,7 @@ export async function* decodeOpusSpans(
         const from = Math.max(0, span.startSeconds - OPUS_LEAD_SECONDS)
         const first = (await sink.getPacket(from)) ?? (await sink.getFirstPacket())
         if (first === null) continue
-        for await (const packet of sink.packets(first)) {
+        for await (const packet of walkPackets(sink, { first })) {
           if (packet.timestamp >= span.endSeconds) break
           const { channelData } = decoder.decodeFrame(packet.data)
           yield { sampleRate: OPUS_RATE, channels: channelData, fromSeconds: packet.timestamp }

@@ -15,6 +15,7 @@ import type { SoundBlock } from './decode.ts'
 import { decodeOpusPackets } from './decode-opus.ts'
 import type { AudioFormat } from './sniff.ts'
 import { type SoundMeasure, SoundMeter, shrinkPeaks, WINDOW_SECONDS } from './sound-meter.ts'
+import { walkPackets } from './walk-packets.ts'
 
 export interface PacketScan {
   readonly codec: string
@@ -71,7 +72,7 @@ export async function scanPackets(
     const metadataOnly = codec !== 'opus'
     const walk = async function* (): AsyncGenerator<Uint8Array[]> {
       let group: Uint8Array[] = []
-      for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly })) {
+      for await (const packet of walkPackets(new EncodedPacketSink(track), { metadataOnly })) {
         first ??= packet.timestamp
         end = Math.max(end, packet.timestamp + packet.duration)
         audioBytes += packet.byteLength
