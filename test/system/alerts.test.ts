@@ -5,6 +5,7 @@ import { listAlerts } from '../../src/db/alerts.ts'
 import { finishReconcile, setPortalSettings } from '../../src/db/portals.ts'
 import { alertTest } from '../../src/ops/alerts.ts'
 import { runOperation } from '../../src/ops/operation.ts'
+import { portalSettings } from '../../src/ops/portals.ts'
 import { createAlerts } from '../../workers/alerts/alerts.ts'
 import { type AlertReceiver, startAlertReceiver } from '../support/alert-receiver.ts'
 import { type Program, startProgram } from '../support/program.ts'
@@ -174,6 +175,37 @@ describe('what is told of', () => {
     await make(0, 'cancelled')
     await on.app.alerts.round()
     expect(told()).toEqual(['opened backlog', 'recovered backlog'])
+  })
+
+  test('a cap that is reached before it is passed, and its end when there is room again', async () => {
+    const on = await begin()
+    const cap = (capDailyMinutes: number) =>
+      runOperation(on.app, portalSettings, { id: 'acme', settings: { capDailyMinutes } }, { actor: 'test' })
+    await cap(0.01)
+    const [recording] = await on.sandbox.world.sound.recordings()
+    const call = await on.sandbox.addCall({
+      portal: 'acme',
+      recordingId: recording?.id ?? '',
+      entity: 'deal',
+      sendEvent: false,
+    })
+    const { runId } = await acceptCall(on, call.callId)
+    const step = async () =>
+      await on.app.db
+        .selectFrom('callsift.steps')
+        .select(['name', 'class', 'state'])
+        .where('run_id', '=', runId)
+        .orderBy('id', 'desc')
+        .executeTakeFirst()
+    await on.until(async () => (await step())?.class === 'cap_reached')
+    await on.app.alerts.round()
+    expect(told()).toEqual(['opened cap_reached'])
+    expect(String(receiver.received[0]?.body['mend'])).toMatch(/capDailyMinutes|portal set/)
+    expect(on.sandbox.effects(0, 'transcription')).toHaveLength(0)
+    await cap(600)
+    await on.until(async () => on.sandbox.effects(0, 'timeline-log').length === 1)
+    await on.app.alerts.round()
+    expect(told()).toEqual(['opened cap_reached', 'recovered cap_reached'])
   })
 
   test('a portal’s silence, by its own hours', async () => {
