@@ -2,8 +2,9 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# No runtime dependency runs a script when it is installed (a test holds that), so none is allowed to.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+# No runtime dependency runs a script when it is installed (a test holds that), so none is allowed to. What is optional is native code that
+# the program does without, and the only package that has such a script.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
   && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' \) -delete
 
 FROM node:24-bookworm-slim AS build

@@ -67,6 +67,7 @@ export async function startPostgres(options: { own?: boolean } = {}): Promise<St
   return {
     url,
     origin: binary,
+    folder: cluster,
     async kill() {
       running.child.kill('SIGKILL')
       await running.ended

@@ -9,6 +9,8 @@ export interface StoreServer {
   readonly url: string
   /** Where it came from, for the log: an address that was given, a container, a local binary. */
   readonly origin: string
+  /** Where its files lie on this machine; absent where they do not. */
+  readonly folder?: string
   /** kill -9, then waits until it is dead; absent where the server is not ours to kill. */
   readonly kill?: () => Promise<void>
   /** Makes it silent while its connections stay open (a black hole); the answer undoes it. */

@@ -58,6 +58,7 @@ export async function startRedis(options: { own?: boolean } = {}): Promise<Store
   return {
     url,
     origin: binary,
+    folder: folder.path,
     kill,
     restart: start,
     async pause() {

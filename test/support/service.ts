@@ -45,6 +45,8 @@ export async function startService(options: {
   timings?: Record<string, unknown>
   env?: Record<string, string>
   sandbox?: Partial<SandboxOptions>
+  /** The first process also works on what it takes in, as on a machine of its own. */
+  serveWorks?: boolean
 }): Promise<Service> {
   const dataDir = await mkdtemp(join(tmpdir(), 'callsift-service-'))
   const log = createLog('silent')
@@ -95,7 +97,7 @@ export async function startService(options: {
     return child
   }
   const start = (name: string, args: readonly string[]): ServiceProcess => ({ name, args, child: launch(args) })
-  const processes = [start('serve', ['serve', '--http-only'])]
+  const processes = [start('serve', options.serveWorks === true ? ['serve'] : ['serve', '--http-only'])]
   for (let n = 0; n < options.workers; n += 1) processes.push(start(`work ${n}`, ['work']))
   const origin = `http://127.0.0.1:${port}`
   const gone = (child: ChildProcess) =>

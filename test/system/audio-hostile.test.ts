@@ -136,7 +136,7 @@ async function readTraced(
 }
 
 describe.skipIf(traced === null)('exploits', () => {
-  it('A04 A05: nine files that name other files or hosts open none of them, in our readers and in ffmpeg', async () => {
+  it('E3 A04 A05: nine files that name other files or hosts open none of them, in our readers and in ffmpeg', async () => {
     const exploits = join(folder, 'exploits')
     await mkdir(exploits)
     const other = join(folder, 'other-tenant.wav')

@@ -188,7 +188,7 @@ async function failureOf(work: Promise<unknown>): Promise<Permanent | Retry | La
   throw new Error('it passed')
 }
 
-describe('links that must not be followed', () => {
+describe('R01 to R146: links that must not be followed', () => {
   it.each(corpus.deny.filter(({ id }) => id !== 'D06').map((row) => [row.id, row.url, row.note ?? '']))(
     '%s %s %s',
     async (_id, url) => {
@@ -225,7 +225,7 @@ describe('links that must not be followed', () => {
   })
 })
 
-describe('links that may', () => {
+describe('R01 to R146: links that may', () => {
   it.each(corpus.allow.map((row) => [row.id, row.url]))('%s %s', async (_id, url) => {
     const fetched = await get(url)
     expect(await readFile(join(folder, 'recording.bin'))).toEqual(SOUND)

@@ -45,7 +45,7 @@ const service = (name: string) => {
   return found
 }
 
-describe('the image', () => {
+describe('E5 the image', () => {
   const stages = read('Dockerfile')
     .split(/^(?=FROM )/m)
     .slice(1)
@@ -89,7 +89,7 @@ describe('the image', () => {
   })
 })
 
-describe('docker-compose.yml', () => {
+describe('E5 docker-compose.yml', () => {
   test('has the parts of a whole installation', () => {
     expect(Object.keys(compose.services).sort()).toEqual(
       ['migrate', 'postgres', 'redis', 'sandbox', 'secrets', 'serve', 'work'].sort(),

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const texts = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => readFileSync(join(root, name), 'utf8'))
+/** What stands in quotes: titles, and the rows of tables that titles are made of. */
+const quoted = new Set(
+  texts.flatMap((text) =>
+    [...text.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n])*)\1/g)].flatMap(
+      (match) => match[2]?.match(/\b[A-Z]\d{1,3}\b/g) ?? [],
+    ),
+  ),
+)
+const fixtures = (name: string) => readFileSync(join(root, 'fixtures', name), 'utf8')
+
+const rows = (letter: string, from: number, to: number, digits = 2) =>
+  Array.from({ length: to - from + 1 }, (_, index) => `${letter}${String(from + index).padStart(digits, '0')}`)
+
+/** Rows that concern nothing that is there, with the reason. */
+const without: Readonly<Record<string, string>> = {
+  U20: 'nothing here reads a stream of server-sent events: the judge and the speech model are asked for whole answers',
+}
+
+test('every row of the goals for hostile input is a test that bears its number', () => {
+  const all = [rows('W', 1, 38), rows('R', 147, 155, 3), rows('A', 1, 18), rows('U', 1, 21), rows('E', 1, 8, 1)].flat()
+  expect(all.filter((row) => !quoted.has(row) && without[row] === undefined)).toEqual([])
+})
+
+test('what is told with reason to have no test is still not there', () => {
+  const sources = ['../src/vibecode', '../workers'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(root, folder, name), 'utf8')),
+  )
+  expect(sources.filter((text) => /event-stream|stream: true/.test(text))).toEqual([])
+})
+
+test('rows that stand in shared files are all there', () => {
+  const ids = (name: string) => [...fixtures(name).matchAll(/"id": "([^"]+)"/g)].map((match) => match[1])
+  expect(ids('ssrf.json')).toHaveLength(94)
+  expect(ids('injection.json')).toHaveLength(18)
+  expect(ids('vibecode/model-output.json')).toHaveLength(20)
+})
