@@ -107,7 +107,9 @@ function isPhone(written: string, digits: string, before: string): boolean {
 
 /** A placeholder of ours says nothing about what stands after it. */
 function saysPhone(before: string): boolean {
-  return /(?:телефон\p{L}*|номер\p{L}*|звоните|перезвоните|наберите|(?<!\[)phone|number|call)[^.!?]{0,20}$/iu.test(before)
+  return /(?:телефон\p{L}*|номер\p{L}*|звоните|перезвоните|наберите|(?<!\[)phone|number|call)[^.!?]{0,20}$/iu.test(
+    before,
+  )
 }
 
 /** Spoken out: eleven digits after «восемь» or «семь», or ten from nine on. */
