@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { Permanent } from '../errors.ts'
 import { type CutFile, type CutOrder, cutPart } from './cut.ts'
+import { giveWay } from './give-way.ts'
 import { type AudioPlan, type PlanOptions, planParts } from './plan.ts'
 import { type Probe, type ProbeLimits, probeAudio } from './probe.ts'
 
@@ -61,6 +62,8 @@ async function answer(task: AnyTask): Promise<Answer> {
       : { ok: false, failureClass: null, code, message, hint: undefined, policy: 'fix' }
   }
 }
+
+giveWay()
 
 // The MP3 decoder complains of damaged frames on the console; they are counted, not told. Silenced here: a parent that reads
 // a thread's output is kept alive by it.

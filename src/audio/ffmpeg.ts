@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Permanent } from '../errors.ts'
+import { giveWay } from './give-way.ts'
 
 /** A WAV of four hours at 16 kHz and two channels is 460 MB; what is larger is a bomb. */
 const MAX_WAV_BYTES = 600_000_000
@@ -66,6 +67,7 @@ async function recode(
     ['-fs', String(MAX_WAV_BYTES), '-c:a', 'pcm_s16le', '-f', 'wav', 'pipe:1'],
   ].flat()
   const child = spawn(ffmpeg, args, { stdio: ['pipe', 'pipe', 'pipe'], env: {}, shell: false })
+  if (child.pid !== undefined) giveWay(child.pid)
   const end = () => child.kill('SIGKILL')
   const wall = setTimeout(end, MAX_WALL_MS)
   limits.signal?.addEventListener('abort', end, { once: true })

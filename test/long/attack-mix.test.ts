@@ -12,6 +12,10 @@ import type { Posted, Posting } from '../support/webhook-poster.ts'
 /** How long it is attacked and measured; ATTACK_SECONDS=15 is the short form. */
 const seconds = Number(process.env['ATTACK_SECONDS'] ?? 60)
 const [slowSockets, badPerSecond, goodPerSecond, bombs] = [500, 200, 20, 20]
+/** Before it, for comparison: whatever else the machine does slows both. */
+const calmSeconds = 6
+const mostMs = 200
+const mostTimesCalm = 4
 /** A head that takes longer is closed. */
 const closedWithinMs = 15_000
 
@@ -67,15 +71,17 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
     return answer.statusCode
   }
 
-  /** From a thread of its own, which the sandbox in this one does not hold up. */
-  async function postGood(forms: readonly string[]): Promise<Posted> {
-    const posting: Posting = { origin: service.origin, forms, perSecond: goodPerSecond }
-    const thread = new Worker(new URL('../support/webhook-poster.ts', import.meta.url), {
-      workerData: posting,
-      execArgv: ['--import', 'tsx'],
-    })
-    const [posted] = (await once(thread, 'message')) as [Posted]
-    return posted
+  /** A thread of its own, which the sandbox in this one does not hold up; the answer begins it. */
+  async function preparePoster(forms: readonly string[]): Promise<() => Promise<Posted>> {
+    const workerData: Posting = { origin: service.origin, forms, perSecond: goodPerSecond }
+    const script = new URL('../support/webhook-poster.ts', import.meta.url)
+    const thread = new Worker(script, { workerData, execArgv: ['--import', 'tsx'] })
+    await once(thread, 'message')
+    return async () => {
+      thread.postMessage('begin')
+      const [posted] = (await once(thread, 'message')) as [Posted]
+      return posted
+    }
   }
 
   /** Holds `slowSockets` connections whose heads come a byte a second; one that is closed is opened anew. */
@@ -142,6 +148,9 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
     }
     return forms
   }
+  const untilWritten = async (count: number) => {
+    while (service.sandbox.effects(0, 'timeline-log').length < count) await pause(100)
+  }
   const planning = async () => {
     const steps = await service.db
       .selectFrom('callsift.steps')
@@ -158,14 +167,21 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
     async () => {
       const [recording] = await service.sandbox.world.sound.recordings()
       const calls = await service.sandbox.addCalls({
-        count: goodPerSecond * seconds + 20,
+        count: goodPerSecond * (seconds + calmSeconds) + 20,
         portals: [service.portals[0] ?? ''],
         entity: 'deal',
         sendEvent: false,
         ...(recording === undefined ? {} : { recordingId: recording.id }),
       })
       const bombForms = await dropBombs()
-      for (const call of calls.splice(0, 20)) expect(await send(pool, call.eventForm)).toBe(200)
+      // Sources are compiled, threads started and connections opened by the first calls; that is not what is measured.
+      const warm = calls.splice(0, 20)
+      for (const call of warm) expect(await send(pool, call.eventForm)).toBe(200)
+      await untilWritten(warm.length)
+      const calm = await (
+        await preparePoster(calls.splice(0, goodPerSecond * calmSeconds).map((call) => call.eventForm))
+      )()
+      const postGood = await preparePoster(calls.map((call) => call.eventForm))
 
       const slow = dripSlowly()
       const [first] = calls
@@ -177,7 +193,7 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
           mostAtWork = Math.max(mostAtWork, now)
         })
       }, 1_000)
-      const { statuses: good, times, ownDelayMs } = await postGood(calls.map((call) => call.eventForm))
+      const { statuses: good, times, ownDelayMs } = await postGood()
       clearInterval(watching)
       const answered = await bad
       await slow.end()
@@ -187,6 +203,7 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
         load: loadavg().map((one) => Number(one.toFixed(1))),
         good,
         goodMs: [0.5, 0.95, 0.99, 1].map((share) => Math.round(quantile(times, share))),
+        calmMs: [0.5, 0.95, 0.99, 1].map((share) => Math.round(quantile(calm.times, share))),
         worstAtSecond: Math.round(times.indexOf(Math.max(...times)) / goodPerSecond),
         generatorDelayMs: Math.round(ownDelayMs),
         bad: Object.fromEntries(answered),
@@ -196,7 +213,8 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
       }
       process.stdout.write(`LD12 ${JSON.stringify(figures)}\n`)
       expect(Object.keys(figures.good)).toEqual(['200'])
-      expect(quantile(times, 0.99)).toBeLessThanOrEqual(200)
+      // On a machine that is busy with other things as well, what is lost to the attack counts.
+      expect(quantile(times, 0.99)).toBeLessThanOrEqual(Math.max(mostMs, mostTimesCalm * quantile(calm.times, 0.99)))
       // The first thirty a minute of an address are looked at; all others are turned away unread.
       expect(Object.keys(figures.bad).every((status) => status === '401' || status === '429')).toBe(true)
       expect(Math.max(0, ...slow.lives)).toBeLessThan(closedWithinMs + 2_000)
