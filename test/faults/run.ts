@@ -5,9 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { openBed, type Subject } from './harness/bed.ts'
 import type { Fault } from './harness/fault.ts'
 import { renderPage, renderTable } from './harness/report.ts'
-import { isAsExpected, keepResult, type Result, type Run, readResults } from './harness/results.ts'
+import { isAsExpected, keepResult, type Result, type Run, readResults, readSitting } from './harness/results.ts'
 import { faultScale } from './harness/scale.ts'
+import { beginWatch } from './harness/verdict.ts'
 import { faults } from './table.ts'
+
+// What was started is ended, and what was mounted let go, by way of `exit`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 const args = process.argv.slice(2)
 const named = args.filter((arg) => /^F\d\d$/.test(arg))
@@ -23,6 +27,7 @@ async function runOne(fault: Fault, subject: Subject): Promise<Run> {
   try {
     const bed = await openBed(subject, fault.bed?.(subject))
     try {
+      await beginWatch(bed)
       return { ...(await fault.run(bed)), seconds: seconds(), failed: null }
     } finally {
       await bed.close()
@@ -82,7 +87,10 @@ if (!args.includes('--page')) {
 }
 const results = faults.flatMap((fault) => known.get(fault.id) ?? [])
 say(`\n${renderTable(results)}\n`)
-writeFileSync(page, renderPage(results, faults.length))
+writeFileSync(
+  page,
+  renderPage(results, faults.length, { simulation: readSitting('simulation'), soak: readSitting('soak') }),
+)
 const good = results.filter((one) => isAsExpected(one.ours)).length
 say(`${good} of ${faults.length} as expected; docs/reliability.md is written.`)
 process.exitCode = wanted.every((fault) => isAsExpected(known.get(fault.id)?.ours ?? null)) ? 0 : 1

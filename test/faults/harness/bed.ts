@@ -41,7 +41,9 @@ export interface BedOptions {
   readonly wrap?: readonly string[]
   readonly sandbox?: { readonly latencyMs?: number; readonly limitScale?: number }
   readonly redis?: { readonly settings?: readonly string[]; readonly folder?: string }
-  readonly postgres?: { readonly folder?: string }
+  readonly postgres?: { readonly folder?: string; readonly settings?: readonly string[] }
+  /** Under this name the program knows the upstream, to have its look-ups in hand. */
+  readonly upstreamName?: string
   /** The embedded record in one process, no servers. */
   readonly embedded?: boolean
   /** Nothing of the program is started yet. */
@@ -131,6 +133,7 @@ export async function openBed(subject: Subject, options: BedOptions = {}): Promi
       postgres: await openLine('postgres', Number(new URL(postgres.url).port)),
       upstream: await openLine('upstream', sandboxPort),
     }
+    const upstreamUrl = `http://${options.upstreamName ?? '127.0.0.1'}:${lines.upstream?.port ?? sandboxPort}/v1`
     const sandboxOrigin = `http://127.0.0.1:${lines.upstream?.port ?? sandboxPort}`
     const sandbox = startProgram({
       name: 'sandbox',
@@ -197,7 +200,7 @@ export async function openBed(subject: Subject, options: BedOptions = {}): Promi
           memberId: portal.memberId,
           domain: portal.domain,
           name: portal.name,
-          baseUrl: `${sandboxOrigin}/v1`,
+          baseUrl: upstreamUrl,
           apiKey: portal.apiKey,
           applicationToken: portal.applicationToken,
           writeEnabled: true,
@@ -212,7 +215,7 @@ export async function openBed(subject: Subject, options: BedOptions = {}): Promi
       }
     } else {
       environment['NAIVE_PORTALS'] = JSON.stringify(portals.map(({ memberId, apiKey }) => ({ memberId, apiKey })))
-      environment['NAIVE_UPSTREAM'] = `${sandboxOrigin}/v1`
+      environment['NAIVE_UPSTREAM'] = upstreamUrl
       environment['NAIVE_PORT'] = String(port)
       environment['NAIVE_SCALE'] = String(scale)
     }

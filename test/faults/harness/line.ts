@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 export interface Weather {
   /** Each piece arrives this much later, ms. */
   latencyMs: number
-  /** Of 1: so often a connection is reset when a piece comes. */
+  /** Of 1: so many of the standing connections are reset each second. */
   resetRate: number
   /** Connections are taken, bytes are swallowed, nothing is answered, nothing is closed. */
   blackHole: boolean
@@ -41,11 +41,6 @@ export async function startLine(targetPort: number, random: () => number): Promi
     let line = Promise.resolve()
     from.on('data', (piece: Buffer) => {
       if (weather.blackHole) return
-      if (weather.resetRate > 0 && random() < weather.resetRate) {
-        from.resetAndDestroy()
-        to.resetAndDestroy()
-        return
-      }
       if (weather.latencyMs === 0 && weather.dripBytesPerSecond === 0) {
         line = line.then(() => void to.write(piece))
         return
@@ -85,6 +80,9 @@ export async function startLine(targetPort: number, random: () => number): Promi
     carry(client, upstream, false)
     carry(upstream, client, true)
   })
+  const resetting = setInterval(() => {
+    for (const socket of open) if (random() < weather.resetRate) socket.resetAndDestroy()
+  }, 1_000)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
@@ -102,6 +100,7 @@ export async function startLine(targetPort: number, random: () => number): Promi
     heal: () => set(fair),
     connections: () => taken,
     async close() {
+      clearInterval(resetting)
       cutAll()
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },

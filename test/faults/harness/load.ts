@@ -13,6 +13,8 @@ export interface Rung extends Made {
   /** HTTP status of the last time its event was posted; 0 = no answer. */
   status: number
   ms: number
+  /** The header of a refusal. */
+  retryAfter: string | null
   /** When it was answered, ms since 1970. */
   at: number
 }
@@ -42,6 +44,7 @@ export async function post(bed: Bed, call: Rung): Promise<void> {
     })
     await answer.body.dump()
     call.status = answer.statusCode
+    call.retryAfter = answer.headers['retry-after']?.toString() ?? null
   } catch {
     call.status = 0
   }
@@ -69,7 +72,7 @@ export async function ring(
     sendEvent: false,
     ...options.spec,
   })
-  const calls: Rung[] = made.map((one) => ({ ...one, status: -1, ms: 0, at: 0 }))
+  const calls: Rung[] = made.map((one) => ({ ...one, status: -1, ms: 0, retryAfter: null, at: 0 }))
   let stopped = false
   const startedAt = performance.now()
   const done = (async () => {

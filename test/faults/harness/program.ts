@@ -22,6 +22,8 @@ export interface Program {
   /** Resolves with the exit code when it has ended by itself. */
   ended(): Promise<number | null>
   block(ms: number): void
+  /** Whether names can be looked up in it. */
+  names(state: 'fail' | 'work'): void
   usage(): Promise<Usage | null>
   /** Largest resident size over all lives, MB. */
   peakMb(): number
@@ -138,6 +140,7 @@ export function startProgram(options: ProgramOptions): Program {
       return ended
     },
     block: (ms) => void child.send({ blockMs: ms }),
+    names: (state) => void child.send({ names: state }),
     usage: async () => {
       if (!child.connected) return null
       const asked = child

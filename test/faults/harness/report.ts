@@ -1,4 +1,4 @@
-import { isAsExpected, type Result, type Run } from './results.ts'
+import { isAsExpected, type Result, type Run, type Sitting } from './results.ts'
 import { invariantNames } from './verdict.ts'
 
 const recovery = (run: Run) => (run.recoveryMs === null ? '' : `${(run.recoveryMs / 1000).toFixed(1)} s`)
@@ -66,8 +66,17 @@ function detail(result: Result): string {
   return lines.join(' ').replaceAll('\n', ' ').slice(0, 1_600)
 }
 
+function told(sitting: Sitting | null, command: string): string {
+  if (sitting === null) return `Not run yet: \`${command}\`.`
+  return `${sitting.at.slice(0, 10)}: ${sitting.lines.join('. ')}.`
+}
+
 /** docs/reliability.md, whole, from what was run. */
-export function renderPage(results: readonly Result[], all: number): string {
+export function renderPage(
+  results: readonly Result[],
+  all: number,
+  sittings: { simulation: Sitting | null; soak: Sitting | null },
+): string {
   const good = results.filter((one) => isAsExpected(one.ours)).length
   const days = [...new Set(results.map((one) => one.at.slice(0, 10)))].join(', ')
   const scales = [...new Set(results.map((one) => one.scale))].join(', ')
@@ -90,6 +99,24 @@ help, except where the row says parked.
 Log lines are those of the process that writes most, in its busiest ten seconds.
 
 ${renderTable(results)}
+
+## The protocol under a scheduler
+
+\`npm run simulate\` runs claim, execute, finish, effects, lease, heartbeat and sweep as they ship, over PGlite with its real migrations and functions, on
+a clock of the test's own. fast-check's scheduler decides which process takes its next step; processes end for good, freeze, or do not hear
+the answer of the record at any await; jobs are lost or come twice; the upstream applies and lies. After each step: no entry twice, nothing
+bought again after its result was stored; at the end: every call one entry. What it is not: PGlite has one session, so a transaction is one
+step and two of them never interleave (contract tests on real Postgres and the kills above are for that); the dispatcher's windows, gates
+and pacing, and the queue itself are a list in the test.
+
+${told(sittings.simulation, 'npm run simulate')}
+
+## Chaos soak
+
+\`npm run soak\`: 5,000 calls while Redis, Postgres and a worker are each killed every 5 to 10 s, and the upstream answers about a fifth of its
+requests badly (502, 429, resets, slow, applied and lost).
+
+${told(sittings.soak, 'npm run soak')}
 
 ## Row by row
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Outcome } from './fault.ts'
 
@@ -36,6 +36,22 @@ export function readResults(): Map<string, Result> {
   return new Map(
     names.map((name) => [name.slice(0, 3), JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')) as Result]),
   )
+}
+
+/** What the simulation and the soak left of themselves: when, and in sentences. */
+export interface Sitting {
+  readonly at: string
+  readonly lines: readonly string[]
+}
+
+export function keepSitting(name: 'simulation' | 'soak', lines: readonly string[]): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(`${folder}/${name}.json`, `${JSON.stringify({ at: new Date().toISOString(), lines }, null, 2)}\n`)
+}
+
+export function readSitting(name: 'simulation' | 'soak'): Sitting | null {
+  const path = `${folder}/${name}.json`
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Sitting) : null
 }
 
 export function isAsExpected(run: Run | null): boolean {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { request } from 'undici'
 import type { Bed } from './bed.ts'
 import type { Load, Rung } from './load.ts'
@@ -36,6 +37,12 @@ export interface VerdictOptions {
 
 const place = (call: Rung) => `${call.portal} ${call.dealId}`
 
+/** From here on the loops are looked at: a start is not what the promise is about. */
+export async function beginWatch(bed: Bed): Promise<void> {
+  own.reset()
+  await Promise.all(bed.programs.map((one) => one.usage()))
+}
+
 /** Waits until everything has ended, then holds what was done against what was promised. */
 export async function judge(bed: Bed, loads: readonly Load[], options: VerdictOptions = {}): Promise<Verdict> {
   const calls = loads.flatMap((load) => (options.refusedToo === true ? load.posted() : load.accepted()))
@@ -49,6 +56,8 @@ async function judgeNaive(bed: Bed, calls: readonly Rung[], options: VerdictOpti
     const counts = await countEntries(bed)
     return calls.filter((call) => !counts.has(place(call))).length
   }
+  // BullMQ's own defaults need a minute to notice a dead worker, and its last waits are as long.
+  const restMs = 25_000 + 90_000 * bed.scale
   // It keeps no record that could say when it is done: it is when all is there, or when nothing has come for long.
   await until(
     async () => {
@@ -57,7 +66,7 @@ async function judgeNaive(bed: Bed, calls: readonly Rung[], options: VerdictOpti
         seen = open
         changedAt = performance.now()
       }
-      return open === 0 || performance.now() - changedAt > 25_000
+      return open === 0 || performance.now() - changedAt > restMs
     },
     'the naive pipeline to come to rest',
     options.withinMs ?? 180_000,
@@ -226,10 +235,16 @@ async function checkSecrets(bed: Bed): Promise<string | null> {
   return null
 }
 
+/** The harness's own loop, which does next to nothing: how late it is is the machine's doing, not the program's. */
+const own = monitorEventLoopDelay({ resolution: 10 })
+own.enable()
+
 const limits = { serveMb: 300, workerMb: 400, loopP99Ms: 100, linesPerSecond: 20 }
 
 async function checkProcesses(bed: Bed): Promise<string | null> {
   const broken: string[] = []
+  const ownP99Ms = Math.max(0, own.percentile(99) / 1e6 - 10)
+  const loopMs = Math.max(limits.loopP99Ms, ownP99Ms * 2)
   for (const one of bed.programs) {
     const limit = one.name.startsWith('work') ? limits.workerMb : limits.serveMb
     if (!one.alive()) broken.push(`${one.name} is not alive: ${one.said().slice(-300)}`)
@@ -238,8 +253,10 @@ async function checkProcesses(bed: Bed): Promise<string | null> {
     const { busiest } = one.logRate()
     if (busiest > limits.linesPerSecond) broken.push(`${one.name} wrote ${busiest.toFixed(0)} lines a second`)
     const usage = one.alive() ? await one.usage() : null
-    if (usage !== null && usage.loopP99Ms > limits.loopP99Ms)
-      broken.push(`the loop of ${one.name} was ${usage.loopP99Ms.toFixed(0)} ms late (p99)`)
+    if (usage !== null && usage.loopP99Ms > loopMs)
+      broken.push(
+        `the loop of ${one.name} was ${usage.loopP99Ms.toFixed(0)} ms late (p99), the harness's own ${ownP99Ms.toFixed(0)} ms`,
+      )
   }
   return broken.length === 0 ? null : broken.join('; ')
 }
