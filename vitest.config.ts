@@ -32,7 +32,7 @@ export default defineConfig({
           ...common,
           name: 'together',
           include: ['test/**/*.test.ts'],
-          // Those of minutes each, and those that need a container engine: npm run test:long, npm run test:containers, npm run fuzz.
+          // Those of minutes each, and those that need a container engine: npm run test:long, test:containers, fuzz, simulate.
           exclude: ['test/long/**', 'test/containers/**', 'test/fuzz/**', ...timed],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what some of the tests use beside Node: Redis, Postgres, Chromium, ffmpeg, espeak-ng, strace, telephone prompts. Needs root and apt.
+# Installs what some of the tests use beside Node: Redis, Postgres, Chromium, ffmpeg, espeak-ng, strace, faketime, telephone prompts. Needs root and apt.
 # What could not be had is said, and is no failure: the tests that need it say so themselves at the end of their run.
 set -uo pipefail
 
@@ -9,6 +9,7 @@ declare -A packages=(
   [chromium]=chromium
   [ffmpeg]=ffmpeg
   [strace]=strace
+  [faketime]=faketime
   [espeak-ng]=espeak-ng
   [asterisk-prompts]=asterisk-core-sounds-ru-wav
 )

@@ -74,13 +74,24 @@ async function openQueues(config: Config, connection: Connection, log: Log): Pro
   return await createQueues({ kind: 'pglite', pool: connection.pool as unknown as PglitePool, log })
 }
 
-/** Opens the record, brings its schema up, and builds the program on it. Nothing runs until `start`. */
+/** Opens the record, brings its schema up, and builds the program on it. Nothing runs until `start`. What fails leaves nothing open. */
 export async function openApp(config: Config, log: Log): Promise<App> {
   const { databaseUrl } = config.secrets
   const connection = await openDatabase(databaseUrl === undefined ? { dataDir: config.dataDir } : { databaseUrl }, log)
+  let queues: Queues | null = null
+  try {
+    await migrate(connection.db)
+    queues = await openQueues(config, connection, log)
+    return await buildApp(config, log, connection, queues)
+  } catch (error) {
+    await queues?.close().catch(() => undefined)
+    await connection.close().catch(() => undefined)
+    throw error
+  }
+}
+
+async function buildApp(config: Config, log: Log, connection: Connection, queues: Queues): Promise<App> {
   const { db } = connection
-  await migrate(db)
-  const queues = await openQueues(config, connection, log)
   const { secretKey, previousSecretKey } = config.secrets
   const sealer = createSealer(
     await readSecretKey(secretKey, config.dataDir),

@@ -59,11 +59,17 @@ export function addWork(program: Command, terminal: Terminal): void {
     const { openApp } = await import('../context.ts')
     const app = await openApp(config, log)
     const { concurrency } = options
-    await app.start()
-    await app.engine.work({
-      ...(options.queues === undefined ? {} : { queues: options.queues }),
-      concurrency: concurrency === undefined ? concurrencyOf(config) : () => concurrency,
-    })
+    try {
+      await app.start()
+      await app.engine.work({
+        ...(options.queues === undefined ? {} : { queues: options.queues }),
+        concurrency: concurrency === undefined ? concurrencyOf(config) : () => concurrency,
+      })
+    } catch (error) {
+      // What was opened by then would keep the process from ending: a refusal that nobody's supervisor sees.
+      await app.close({ drainMs: 0 })
+      throw error
+    }
     if (config.mode !== 'live') terminal.line(`${terminal.paint('yellow', 'SANDBOX')}: nothing here is real.`)
     terminal.line(`Working on ${(options.queues ?? registry.queues).join(', ')} by ${app.queues.kind}. Ctrl-C ends it.`)
     const health =

@@ -21,7 +21,7 @@ export interface Connection {
   close(): Promise<void>
 }
 
-function overPool(pool: pg.Pool): Database {
+export function overPool(pool: pg.Pool): Database {
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
 import type { Log } from '../log.ts'
+import { saySeldom } from '../say-seldom.ts'
 import type { Queues, StepJob } from './queues.ts'
 import { unknownStepText } from './unknown-step.ts'
 
@@ -92,9 +93,13 @@ export function createDispatcher(options: {
     })
     return current
   }
+  // Each accepted call kicks: while the queue is away, each would be a line.
+  const failed = saySeldom(sayEveryMs, (unsaid, error: unknown) => {
+    log.warn({ error: String(error), unsaid }, 'dispatch failed; the next tick tries again')
+  })
   const kick = () => {
     run().catch((error: unknown) => {
-      if (!closed) log.warn({ error: String(error) }, 'dispatch failed; the next tick tries again')
+      if (!closed) failed(error)
     })
   }
   const timer = setInterval(kick, options.tickMs)
@@ -120,6 +125,7 @@ export function createDispatcher(options: {
   }
 }
 
+const sayEveryMs = 5_000
 /** A pass that was kept waiting by the record must not make the next one as late again. */
 const maxRestMs = 50
 /** What becomes due meanwhile waits for so long at most. */

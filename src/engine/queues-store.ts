@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts'
+import { saySeldom } from '../say-seldom.ts'
 
 /** All in milliseconds. */
 export interface QueueTimings {
@@ -96,24 +97,19 @@ export async function within<T>(ms: number, promise: Promise<T>, what: string): 
   }
 }
 
-/** A store that is away makes every connection complain several times a second; the log gets one line per period, with the count of the rest. */
+/** A store that is away makes every connection complain several times a second. */
 export function createErrorLog(
   log: Log,
   everyMs: number,
   now: () => number = Date.now,
 ): (where: string, error: unknown) => void {
-  let nextAt = 0
-  let unsaid = 0
-  return (where, error) => {
-    if (now() < nextAt) {
-      unsaid += 1
-      return
-    }
-    nextAt = now() + everyMs
-    log.warn(
-      { where, unsaid, reason: error instanceof Error ? error.message || error.name : String(error) },
-      'queue store trouble',
-    )
-    unsaid = 0
-  }
+  return saySeldom(
+    everyMs,
+    (unsaid, where: string, error: unknown) =>
+      log.warn(
+        { where, unsaid, reason: error instanceof Error ? error.message || error.name : String(error) },
+        'queue store trouble',
+      ),
+    now,
+  )
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { App } from '../context.ts'
 import { isQueueStuck } from '../db/metrics.ts'
 import { askRecord, listWorkers } from '../db/status.ts'
+import { watchRedisPolicy } from '../engine/watch-redis-policy.ts'
 import { watchLoop } from './loop-watch.ts'
 import { within } from './read-body.ts'
 
@@ -18,12 +19,14 @@ async function answers(work: () => Promise<unknown>): Promise<boolean> {
 }
 
 /**
- * `/livez`: the process turns in time. `/readyz`: the record and the queue answer within a second, a worker is alive, and steps that
- * are due are being taken.
+ * `/livez`: the process turns in time. `/readyz`: the record and the queue answer within a second, Redis has not been set to drop jobs, a
+ * worker is alive, and steps that are due are being taken.
  */
 export async function healthRoutes(scope: FastifyInstance, options: { app: App }): Promise<void> {
   const { app } = options
   const { workerTtlMs, stuckMs } = app.config.timings
+  const { redisUrl } = app.config.secrets
+  const isQueueSafe = redisUrl === undefined || app.config.dev ? () => true : watchRedisPolicy(redisUrl)
   const loop = watchLoop()
   scope.addHook('onClose', async () => loop.stop())
   scope.get('/livez', async (_request, reply) => {
@@ -41,7 +44,8 @@ export async function healthRoutes(scope: FastifyInstance, options: { app: App }
       }),
       answers(() => app.queues.ping()),
     ])
-    const ready = record && queue && workers > 0 && !stuck
-    return reply.code(ready ? 200 : 503).send({ ready, record, queue, workers, stuck })
+    const safe = isQueueSafe()
+    const ready = record && queue && safe && workers > 0 && !stuck
+    return reply.code(ready ? 200 : 503).send({ ready, record, queue, safe, workers, stuck })
   })
 }

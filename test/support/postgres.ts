@@ -14,21 +14,30 @@ import {
 } from './processes.ts'
 
 /** A Postgres server: the one at TEST_DATABASE_URL, else a container, else a private cluster of the local binaries. `own: true` as for Redis. */
-export async function startPostgres(options: { own?: boolean } = {}): Promise<StoreServer> {
+export async function startPostgres(
+  options: {
+    own?: boolean /** An empty folder of the server's account for its cluster; the server is a local one then. */
+    folder?: string
+    settings?: readonly string[]
+  } = {},
+): Promise<StoreServer> {
   const given = process.env['TEST_DATABASE_URL']
   if (given !== undefined && given !== '' && options.own !== true) {
     await ping(given)
     return { url: given, origin: 'TEST_DATABASE_URL', stop: async () => undefined }
   }
-  const settings = ['-c', 'max_connections=300', '-c', 'shared_buffers=64MB']
-  const contained = await startContainer({
-    image: 'postgres:17',
-    port: 5432,
-    command: ['postgres', ...settings],
-    environment: { POSTGRES_HOST_AUTH_METHOD: 'trust' },
-    url: (host, port) => `postgres://postgres@${host}:${port}/postgres`,
-    answers: ping,
-  })
+  const settings = ['-c', 'max_connections=300', '-c', 'shared_buffers=64MB', ...(options.settings ?? [])]
+  const contained =
+    options.folder !== undefined
+      ? undefined
+      : await startContainer({
+          image: 'postgres:17',
+          port: 5432,
+          command: ['postgres', ...settings],
+          environment: { POSTGRES_HOST_AUTH_METHOD: 'trust' },
+          url: (host, port) => `postgres://postgres@${host}:${port}/postgres`,
+          answers: ping,
+        })
   if (contained !== undefined) return contained
   const [binary, initdb] = [findBinary('postgres'), findBinary('initdb')]
   if (binary === undefined || initdb === undefined)
@@ -36,7 +45,7 @@ export async function startPostgres(options: { own?: boolean } = {}): Promise<St
 
   const account = accountForServers()
   const folder = makeFolder('callsift-postgres-', account)
-  const cluster = `${folder.path}/data`
+  const cluster = `${options.folder ?? folder.path}/data`
   // Durability of the empty cluster itself does not matter, so it is not synced; the server later runs with fsync as in production.
   const made = run(
     initdb,

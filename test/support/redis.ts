@@ -13,9 +13,15 @@ import {
 
 /**
  * A Redis as production wants it (append-only file, `noeviction`): the one at TEST_REDIS_URL, else a container, else a local redis-server.
- * `own: true` leaves the given one alone, for tests that kill or empty it.
+ * `own: true` leaves the given one alone, for tests that kill or empty it; with `settings` or `folder` it is a local one in any case.
  */
-export async function startRedis(options: { own?: boolean } = {}): Promise<StoreServer> {
+export async function startRedis(
+  options: {
+    own?: boolean /** Further settings of a local server, which go before the usual ones. */
+    settings?: readonly string[] /** Its data goes here. */
+    folder?: string
+  } = {},
+): Promise<StoreServer> {
   const given = process.env['TEST_REDIS_URL']
   if (given !== undefined && given !== '' && options.own !== true) {
     await ping(given)
@@ -31,13 +37,16 @@ export async function startRedis(options: { own?: boolean } = {}): Promise<Store
     '--save',
     '',
   ]
-  const contained = await startContainer({
-    image: 'redis:7-alpine',
-    port: 6379,
-    command: ['redis-server', ...settings],
-    url: (host, port) => `redis://${host}:${port}`,
-    answers: ping,
-  })
+  const special = options.settings !== undefined || options.folder !== undefined
+  const contained = special
+    ? undefined
+    : await startContainer({
+        image: 'redis:7-alpine',
+        port: 6379,
+        command: ['redis-server', ...settings],
+        url: (host, port) => `redis://${host}:${port}`,
+        answers: ping,
+      })
   if (contained !== undefined) return contained
   const binary = findBinary('redis-server')
   if (binary === undefined) throw new StoreUnavailable('no redis-server, no container engine, no TEST_REDIS_URL')
@@ -47,7 +56,9 @@ export async function startRedis(options: { own?: boolean } = {}): Promise<Store
   const url = `redis://127.0.0.1:${port}`
   let running: Running
   const start = async () => {
-    running = run(binary, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder.path, ...settings])
+    const dir = options.folder ?? folder.path
+    const all = [...settings, ...(options.settings ?? [])]
+    running = run(binary, ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...all])
     await until(() => ping(url), running, 'redis-server')
   }
   const kill = async () => {

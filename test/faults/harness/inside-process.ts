@@ -1,0 +1,57 @@
+// Loaded with --import into each process under test: tells what only a process itself can know, and does to it what only it can do to itself.
+import dns from 'node:dns'
+import { readdirSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { isMainThread } from 'node:worker_threads'
+
+let names: 'fail' | 'work' = 'work'
+
+if (isMainThread && process.send !== undefined) {
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  holdNames()
+  process.on('message', (message: { ask?: 'usage'; blockMs?: number; names?: 'fail' | 'work' }) => {
+    if (message.names !== undefined) names = message.names
+    // A loop that is blocked while its sockets and other threads live on, as by a calculation.
+    if (message.blockMs !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.blockMs)
+    if (message.ask !== 'usage') return
+    const { rss, heapUsed } = process.memoryUsage()
+    process.send?.({
+      rssMb: rss / 2 ** 20,
+      heapMb: heapUsed / 2 ** 20,
+      loopP99Ms: Math.max(0, delay.percentile(99) / 1e6 - 10),
+      files: readdirSync('/proc/self/fd').length,
+    })
+    delay.reset()
+  })
+  // A harness that is gone leaves nothing behind; and being watched keeps no program from ending.
+  process.on('disconnect', () => process.exit(70))
+  process.channel?.unref()
+}
+
+/** Names that end in `.test` are this machine's as long as names can be looked up at all; no other name is asked for. */
+function holdNames(): void {
+  const lookUp = dns.lookup
+  const lookUpLater = dns.promises.lookup
+  const failed = (host: string) => Object.assign(new Error(`getaddrinfo EAI_AGAIN ${host}`), { code: 'EAI_AGAIN' })
+  const held = (host: string, options: unknown, done: unknown) => {
+    const answer = typeof options === 'function' ? options : done
+    if (!host.endsWith('.test')) return Reflect.apply(lookUp, dns, [host, options, done])
+    const all = typeof options === 'object' && options !== null && 'all' in options && options.all === true
+    setImmediate(() => {
+      if (typeof answer !== 'function') return
+      if (names === 'fail') answer(failed(host))
+      else if (all) answer(null, [{ address: '127.0.0.1', family: 4 }])
+      else answer(null, '127.0.0.1', 4)
+    })
+  }
+  const heldLater = async (host: string, options: unknown) => {
+    if (!host.endsWith('.test')) return await Reflect.apply(lookUpLater, dns.promises, [host, options])
+    if (names === 'fail') throw failed(host)
+    return [{ address: '127.0.0.1', family: 4 }]
+  }
+  Object.assign(dns, { lookup: held })
+  Object.assign(dns.promises, { lookup: heldLater })
+  syncBuiltinESMExports()
+}
