@@ -6,6 +6,7 @@ import { alertsAndSpend } from './migrations/0002-alerts-and-spend.ts'
 import { hotPaths } from './migrations/0003-hot-paths.ts'
 import { tombstones } from './migrations/0004-tombstones.ts'
 import { duplicates } from './migrations/0005-duplicates.ts'
+import { dashboard } from './migrations/0006-dashboard.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -17,7 +18,7 @@ export interface Migration {
   readonly statements: readonly string[]
 }
 
-const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, duplicates]
+const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, duplicates, dashboard]
 
 /** The schema level that this program knows. */
 export const programLevel = Math.max(...migrations.map((migration) => migration.level))

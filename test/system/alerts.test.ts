@@ -245,7 +245,7 @@ describe('how it is told', () => {
   test('redirects are not followed, private hosts only where they are named, and nobody to tell is said', async () => {
     const on = await begin()
     receiver.answerWith(302, { location: `${receiver.url}&again=1` })
-    const ask = (app = on.app) => runOperation(app, alertTest, {}, { actor: 'test' })
+    const ask = (app = on.app) => runOperation(app, alertTest, {}, { actor: 'test', role: 'admin' })
     expect(await ask()).toMatchObject({
       ok: false,
       sent: [{ channel: 'url', arrived: false, answer: expect.stringContaining('redirects are not followed') }],
