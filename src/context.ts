@@ -5,6 +5,7 @@ import type { CallContext } from '../workers/call-context.ts'
 import { dropEnded } from '../workers/drop-ended.ts'
 import { saveEnvPortal } from '../workers/env-portal.ts'
 import { registry } from '../workers/index.ts'
+import { openRecording } from '../workers/open-recording.ts'
 import { probeGates } from '../workers/probe-gates.ts'
 import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
 import { sweepByAge } from '../workers/retention.ts'
@@ -30,6 +31,7 @@ import { type Batcher, createBatcher } from './intake/batcher.ts'
 import { openTombstones, type Tombstones } from './intake/tombstones.ts'
 import type { Log } from './log.ts'
 import { createMeters, type Meters } from './meters.ts'
+import { type BulkRunner, createBulkRunner } from './ops/bulk-runner.ts'
 import { repeat } from './repeat.ts'
 import { createSealer, findPreviousKey, readSecretKey, type Sealer } from './seal.ts'
 import { programVersion } from './version.ts'
@@ -58,6 +60,10 @@ export interface App {
   /** One round of reconcile over the portals that are due (`force`: due or not). */
   reconcile(options?: { force?: boolean; portalId?: string }): Promise<ReconcileReport>
   readonly alerts: Alerts
+  /** Works through retries of many calls. */
+  readonly bulkRetries: BulkRunner
+  /** Fetches a call's recording into a folder, as a step would; null where it has none. */
+  openRecording(callId: string, folder: string, signal: AbortSignal): Promise<{ path: string; sha256: string } | null>
   /** One page of a portal's past calls: counted, or with `take` taken in. */
   backfill(portal: Portal, wanted: Parameters<typeof backfillPage>[2]): Promise<BackfillPage>
   /** Dispatching, sweeping, probing and reconciling begin; workers are `engine.work`'s. */
@@ -151,8 +157,9 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
   const reconcile: App['reconcile'] = (options = {}) =>
     reconcilePortals({ db, config, log, clientFor, accept: intake.accept }, options)
   const alerts = createAlerts({ db, config, log, clientFor })
+  const bulkRetries = createBulkRunner({ log, db, whole: () => app })
   const services: { stop(): Promise<void> }[] = []
-  return {
+  const app: App = {
     config,
     log,
     version: programVersion,
@@ -169,12 +176,16 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
     clientFor,
     reconcile,
     alerts,
+    bulkRetries,
+    openRecording: (callId, folder, signal) =>
+      openRecording({ config, db, upstreams, workerId: engine.workerId() ?? 'outside' }, callId, folder, signal),
     backfill: (portal, wanted) => backfillPage({ db, config, clientFor, accept: intake.accept }, portal, wanted),
     start: async () => {
       const { redisUrl } = config.secrets
       if (redisUrl !== undefined) await requireSafeRedis(redisUrl, { dev: config.dev, log })
       await saveEnvPortal(config, db, sealer)
       await engine.start()
+      bulkRetries.start()
       const { gateProbeMs, reconcileMs } = config.timings
       services.push(
         repeat('probing closed gates', Math.min(gateProbeMs / 4, 15_000), log, async () => {
@@ -200,6 +211,7 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
     },
     close: async ({ drainMs = config.drainMs } = {}) => {
       await intake.drain()
+      await bulkRetries.stop()
       const stopped = Promise.all(services.map((service) => service.stop()))
       await engine.close(drainMs)
       // Cuts what is still asked outside of steps (a round of reconcile), so that its round ends now and not when the portal answers.
@@ -208,6 +220,7 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
       await connection.close()
     },
   }
+  return app
 }
 
 function wait(ms: number, signal?: AbortSignal): Promise<void> {

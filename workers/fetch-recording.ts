@@ -10,8 +10,14 @@ import type { Recording } from './call-input.ts'
 
 const maxBytes = 200_000_000
 
+/** What of a step's context a fetch needs; whoever plays a recording has the same. */
+export type FetchContext = Pick<
+  CallContext,
+  'config' | 'db' | 'portal' | 'vibecode' | 'signal' | 'tempDir' | 'withBytesSlot'
+>
+
 /** Fetches the recording to a file of this attempt's own. Its address is resolved anew each time: links are short-lived secrets. */
-export async function fetchRecording(context: CallContext, recording: Recording): Promise<Saved & { path: string }> {
+export async function fetchRecording(context: FetchContext, recording: Recording): Promise<Saved & { path: string }> {
   const path = join(await context.tempDir(), 'recording')
   const limits: SaveLimits = {
     maxBytes,
@@ -29,7 +35,7 @@ export async function fetchRecording(context: CallContext, recording: Recording)
   }
 }
 
-async function fetchFile(context: CallContext, fileId: number, path: string, limits: SaveLimits): Promise<Saved> {
+async function fetchFile(context: FetchContext, fileId: number, path: string, limits: SaveLimits): Promise<Saved> {
   try {
     const file = await context.vibecode.files.open(fileId)
     return await saveStream(file.stream, path, limits)
@@ -43,7 +49,7 @@ async function fetchFile(context: CallContext, fileId: number, path: string, lim
   return await fetchLink(context, downloadUrl, path, limits)
 }
 
-async function fetchLink(context: CallContext, url: string, path: string, limits: SaveLimits): Promise<Saved> {
+async function fetchLink(context: FetchContext, url: string, path: string, limits: SaveLimits): Promise<Saved> {
   const { config, portal } = context
   // The sandbox stands on this very machine; real portals are public, or named by the operator.
   const allowedHosts = portal.sandbox ? [...config.allowHosts, new URL(portal.baseUrl).host] : config.allowHosts

@@ -1,12 +1,15 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
+import type { Log } from '../log.ts'
 import { askYes } from './ask.ts'
 import { exitCodes } from './exit-codes.ts'
 import { CallShown, exitCodeOfCall, followCall, printCall } from './follow-call.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, wholeNumber, withExamples } from './options.ts'
 import { printTranscript } from './print-transcript.ts'
+import { type ManyOptions, retryMany } from './retry-many.ts'
 import { listenForStop } from './stopping.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -97,23 +100,45 @@ function addShow(parent: Command, terminal: Terminal): void {
 interface ListOptions {
   readonly status?: string
   readonly portal?: string
-  readonly class?: string
+  readonly cause?: string
+  readonly step?: string
+  readonly quality?: string
+  readonly period?: string
+  readonly q?: string
   readonly limit: number
   readonly cursor?: string
   readonly json?: boolean
 }
 
 function addList(parent: Command, terminal: Terminal): void {
-  const command = parent
-    .command('list')
-    .description('Lists calls, newest first.')
+  onList(parent.command('list').description('Lists calls, newest first.'), terminal, 'callsift call list')
+}
+
+/** `callsift calls` is short for `callsift call list`. */
+export function addCalls(program: Command, terminal: Terminal): void {
+  onList(
+    program
+      .command('calls')
+      .summary('list calls by state, cause, step, verdict')
+      .description('Lists calls, newest first.'),
+    terminal,
+    'callsift calls',
+  )
+}
+
+function onList(command: Command, terminal: Terminal, name: string): void {
+  command
     .option('--status <word>', 'running, done, parked or cancelled')
-    .option('--class <word>', 'that failed or wait for this reason, such as scope_missing')
+    .option('--cause <word>', 'that failed or wait for this reason, such as scope_missing')
+    .option('--step <name>', 'that stand at this step, such as classifyLead')
+    .option('--quality <word>', 'judged high, medium or low')
+    .option('--period <word>', 'of the last 1h, 24h, 7d, 30d or 90d')
+    .option('--q <text>', 'with this phone, CRM record, CALL_ID or id')
     .option('--portal <id>', 'of this portal')
     .option('--limit <number>', 'so many', wholeNumber(1, 200), 50)
     .option('--cursor <id>', 'go on after the last page')
     .option('--json', 'answer as JSON')
-  withExamples(command, ['callsift call list', 'callsift call list --status parked --json'])
+  withExamples(command, [name, `${name} --status parked --json`, `${name} --cause ai_provider_timeout --period 24h`])
   command.action(async ({ json, ...filter }: ListOptions) => {
     const { config, log } = readSettings(command, true)
     const answer = await withOperations(config, log, (operations) => operations.ask('call.list', filter, Listed))
@@ -138,26 +163,62 @@ const retryWords = 'Sends the parked steps of a call on their way again; what su
 function onRetry(command: Command, terminal: Terminal): void {
   command.action(async (call: string, options: Named) => {
     const { config, log } = readSettings(command, true)
-    const answer = await withOperations(config, log, (operations) =>
-      operations.ask('call.retry', nameOf(call, options), Freed),
-    )
-    if (options.json === true) return terminal.json(answer)
-    terminal.line(
-      `Call ${answer.callId} goes on (${answer.freed} steps). Watch it: callsift call show ${answer.callId} --follow`,
-    )
+    await retryOne(terminal, config, log, call, options)
   })
+}
+
+async function retryOne(terminal: Terminal, config: Config, log: Log, call: string, options: Named): Promise<void> {
+  const answer = await withOperations(config, log, (operations) =>
+    operations.ask('call.retry', nameOf(call, options), Freed),
+  )
+  if (options.json === true) return terminal.json(answer)
+  terminal.line(
+    `Call ${answer.callId} goes on (${answer.freed} steps). Watch it: callsift call show ${answer.callId} --follow`,
+  )
 }
 
 function addRetryTo(parent: Command, terminal: Terminal): void {
   onRetry(verb(parent, 'retry', retryWords, ['callsift call retry 42']), terminal)
 }
 
-/** `callsift retry 42` is short for `callsift call retry 42`. */
+/** `callsift retry 42` is short for `callsift call retry 42`; with a cause it retries all that stand still for it. */
 export function addRetry(program: Command, terminal: Terminal): void {
-  onRetry(
-    verb(program, 'retry', retryWords, ['callsift retry 42']).summary('send a parked call on its way again'),
-    terminal,
+  const command = withExamples(
+    program
+      .command('retry')
+      .summary('send parked calls on their way again: one, or all of a cause')
+      .description(retryWords)
+      .argument('[call]', 'its id here, its CALL_ID, or activity:ID')
+      .option('--portal <id>', 'of this portal')
+      .option('--cause <word>', 'all that are parked for this reason')
+      .option('--from <step>', 'run them again from this step, such as transcribe')
+      .option('--dry-run', 'only count them, and say what would be paid again')
+      .option('--yes', 'do not ask')
+      .option('--json', 'answer as JSON'),
+    ['callsift retry 42', 'callsift retry --cause ai_provider_timeout --from transcribe --dry-run'],
   )
+  command.action(async (call: string | undefined, options: Named & ManyOptions) => {
+    const { config, log } = readSettings(command, true)
+    if (call === undefined) {
+      if (options.cause === undefined)
+        throw new UsageError('Which calls?', { hint: 'Name one call, or --cause; `callsift status` lists the causes.' })
+      const from = options.from === undefined ? {} : { from: stepNamed(options.from) }
+      return await retryMany(terminal, config, log, { ...options, ...from })
+    }
+    if (options.cause !== undefined || options.from !== undefined || options.dryRun !== undefined)
+      throw new UsageError('One call and a cause cannot both be named.', {
+        hint: 'One call again from a step: callsift call rerun ID --from STEP',
+      })
+    await retryOne(terminal, config, log, call, options)
+  })
+}
+
+/** `transcribe` is short for `transcribePart`, where no other step begins so. */
+function stepNamed(word: string): string {
+  const names = ['locateRecording', 'planAudio', 'transcribePart', 'mergeTranscript', 'classifyLead', 'writeTimeline']
+  const meant =
+    word === 'timeline' ? ['writeTimeline'] : names.filter((name) => name.toLowerCase().startsWith(word.toLowerCase()))
+  return meant.length === 1 && meant[0] !== undefined ? meant[0] : word
 }
 
 function addRerun(parent: Command, terminal: Terminal): void {

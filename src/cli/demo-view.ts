@@ -44,12 +44,12 @@ export function printEntry(terminal: Terminal, entry: DemoEntry): void {
 }
 
 /** Where to look now, and how to go on with a portal of one's own. */
-export function printNext(terminal: Terminal, url: string, dataDir: string): void {
+export function printNext(terminal: Terminal, login: string, url: string, dataDir: string): void {
   terminal.line()
   terminal.line(
     `${terminal.paint('bold', 'The service is running at')} ${terminal.paint('cyan', url)} ${terminal.paint('yellow', '(SANDBOX: nothing here is real)')}`,
   )
-  terminal.line(`  Look at it:    ${url}/`)
+  terminal.line(`  Look at it:    ${login}`)
   terminal.line(`  Ask it:        CALLSIFT_DATA=${dataDir} npm run callsift -- status`)
   terminal.line()
   terminal.line('With a real portal:')

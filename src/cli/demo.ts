@@ -141,7 +141,7 @@ async function playDemo(
       `\nAll ${calls.size} calls have their entry in the portal's timeline, after ${process.uptime().toFixed(1)} s.`,
     )
   else terminal.line(`\n${written.size} of ${calls.size} calls have their entry.`)
-  printNext(terminal, url, dataDir)
+  printNext(terminal, service.firstLogin ?? `${url}/`, url, dataDir)
   if (!once && !controller.signal.aborted) {
     terminal.line('\nCtrl-C ends it.')
     await asked

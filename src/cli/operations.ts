@@ -24,7 +24,7 @@ export interface Operations {
   readonly url: string | null
 }
 
-const caller = { actor: 'command line' }
+const caller = { actor: 'command line', role: 'admin' } as const
 
 function readAnswer<Shape extends z.ZodType>(name: string, shape: Shape, answer: unknown): z.output<Shape> {
   const read = shape.safeParse(answer)

@@ -78,5 +78,7 @@ async function printBlock(terminal: Terminal, config: Config, service: Service, 
     ],
   ]
   terminal.line(`${terminal.paint('bold', 'Callsift')} ${app.version} is listening. Ctrl-C ends it.`)
+  if (service.firstLogin !== null)
+    rows.push(['Log in once', `${service.firstLogin}   (good for a day; set a password then)`])
   for (const [name, value] of rows) terminal.line(`  ${name.padEnd(12)} ${value}`)
 }

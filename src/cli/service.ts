@@ -13,6 +13,8 @@ export interface Service {
   readonly app: App
   /** `http://host:port` as it is bound. */
   readonly url: string
+  /** Address of a login that is good once; null where somebody has logged in before. */
+  readonly firstLogin: string | null
   readonly sandbox: Sandbox | null
   close(drainMs: number): Promise<void>
 }
@@ -48,9 +50,10 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     for (const closeOne of closers.splice(0)) await closeOne(Math.max(0, until - performance.now()))
   }
   try {
-    const [{ openApp }, { createHttpServer }] = await Promise.all([
+    const [{ openApp }, { createHttpServer }, { firstLoginPath }] = await Promise.all([
       import('../context.ts'),
       import('../http/server.ts'),
+      import('../ops/users.ts'),
     ])
     const app = await openApp(config, log)
     closers.unshift((drainMs) => app.close({ drainMs }))
@@ -68,7 +71,9 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     await app.start()
     if (options.httpOnly !== true) await app.engine.work({ concurrency: concurrencyOf(config) })
     owner?.publish(server.url, localToken)
-    return { app, url: server.url, sandbox, close }
+    const loginPath = await firstLoginPath(app)
+    const firstLogin = loginPath === null ? null : `${server.url}${loginPath}`
+    return { app, url: server.url, firstLogin, sandbox, close }
   } catch (error) {
     await close(0)
     throw error

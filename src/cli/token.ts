@@ -1,16 +1,18 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { withOperations } from './operations.ts'
-import { readSettings, withExamples } from './options.ts'
+import { readSettings, wholeNumber, withExamples } from './options.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
-const Created = z.object({ id: z.string(), name: z.string(), token: z.string() })
+const Created = z.object({ id: z.string(), name: z.string(), role: z.string(), token: z.string() })
 const Listed = z.object({
   tokens: z.array(
     z.object({
       id: z.string(),
       name: z.string(),
+      role: z.string(),
+      expiresAt: z.string().nullable(),
       createdAt: z.string(),
       lastUsedAt: z.string().nullable(),
       revokedAt: z.string().nullable(),
@@ -33,14 +35,20 @@ export function addToken(program: Command, terminal: Terminal): void {
     .command('create')
     .description('Makes a token and shows it this once.')
     .argument('<name>', 'who will use it')
+    .addOption(new Option('--role <word>', 'what it may').choices(['viewer', 'operator', 'admin']).default('admin'))
+    .option('--days <number>', 'good for so many days; without, until it is revoked', wholeNumber(1, 3_650))
     .option('--json', 'answer as JSON')
-  withExamples(create, ['callsift token create dashboard', 'TOKEN=$(callsift token create ci --json | jq -r .token)'])
-  create.action(async (name: string, options: Json) => {
+  withExamples(create, [
+    'callsift token create reports --role viewer --days 90',
+    'TOKEN=$(callsift token create ci --json | jq -r .token)',
+  ])
+  create.action(async (name: string, options: Json & { role: string; days?: number }) => {
     const { config, log } = readSettings(create, true)
-    const made = await withOperations(config, log, (operations) => operations.ask('token.create', { name }, Created))
+    const input = { name, role: options.role, ...(options.days === undefined ? {} : { days: options.days }) }
+    const made = await withOperations(config, log, (operations) => operations.ask('token.create', input, Created))
     if (options.json === true) return terminal.json(made)
     // The token alone on stdout, so that it can be taken up by a script.
-    terminal.note(`Token ${made.id} for ${made.name}. It is shown this once:`)
+    terminal.note(`Token ${made.id} for ${made.name} (${made.role}). It is shown this once:`)
     terminal.line(made.token)
   })
 
@@ -58,11 +66,16 @@ export function addToken(program: Command, terminal: Terminal): void {
     const rows = answer.tokens.map((one) => [
       one.id,
       one.name,
+      one.role,
       showTime(one.createdAt),
       showTime(one.lastUsedAt),
-      one.revokedAt === null ? 'in force' : `revoked ${showTime(one.revokedAt)}`,
+      one.revokedAt === null
+        ? one.expiresAt === null
+          ? 'in force'
+          : `until ${showTime(one.expiresAt)}`
+        : `revoked ${showTime(one.revokedAt)}`,
     ])
-    printTable(terminal, ['ID', 'NAME', 'CREATED', 'LAST USED', 'STATE'], rows)
+    printTable(terminal, ['ID', 'NAME', 'ROLE', 'CREATED', 'LAST USED', 'STATE'], rows)
   })
 
   const revoke = token

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { addAlert } from './alert.ts'
 import { addBackfill } from './backfill.ts'
 import { addCall } from './call.ts'
-import { addRetry } from './call-verbs.ts'
+import { addCalls, addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addErase } from './erase.ts'
@@ -20,6 +20,7 @@ import type { Terminal } from './terminal.ts'
 import { addToken } from './token.ts'
 import { addTranscribe } from './transcribe.ts'
 import { addDeliveries, addGate, addReconcile } from './upkeep.ts'
+import { addUser } from './user.ts'
 import { addWork } from './work.ts'
 
 /** Every verb of the program, in the order of `--help`; one line each. A verb's heavy parts are imported when it runs. */
@@ -30,11 +31,13 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addStatus,
   addDoctor,
   addCall,
+  addCalls,
   addTranscribe,
   addPlan,
   addRetry,
   addPortal,
   addToken,
+  addUser,
   addGate,
   addDeliveries,
   addReconcile,

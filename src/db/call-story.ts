@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import { listAudit } from './audit.ts'
 import { readCall } from './call-facts.ts'
-import { maskPhone } from './calls.ts'
 import type { Queryable } from './connect.ts'
 import type { EffectState, RunState, StepState } from './schema.ts'
 
@@ -22,12 +21,14 @@ export interface StepStory {
   readonly index: number
   readonly generation: number
   readonly state: StepState
+  readonly createdAt: Date
   readonly dueAt: Date
   readonly finishedAt: Date | null
   readonly blockedBy: string | null
   readonly class: string | null
   readonly message: string | null
   readonly hint: string | null
+  readonly policy: string | null
   readonly output: unknown
   readonly attempts: readonly AttemptStory[]
 }
@@ -42,7 +43,7 @@ export interface EffectStory {
   readonly target: unknown
 }
 
-/** All that the record knows of one call. */
+/** All that the record knows of one call, its number whole. */
 export async function readCallStory(db: Queryable, callId: string) {
   const call = await readCall(db, callId)
   const run =
@@ -58,7 +59,7 @@ export async function readCallStory(db: Queryable, callId: string) {
       activityId: call.activity_id,
       source: call.source,
       direction: call.direction,
-      phone: maskPhone(call.phone),
+      phone: call.phone,
       line: call.line,
       userId: call.user_id,
       durationSeconds: call.duration_s,
@@ -118,12 +119,14 @@ async function readSteps(db: Queryable, runId: string, generation: number): Prom
     index: step.index,
     generation: step.generation,
     state: step.state,
+    createdAt: step.created_at,
     dueAt: step.due_at,
     finishedAt: step.finished_at,
     blockedBy: step.blocked_by,
     class: step.class,
     message: step.message,
     hint: step.hint,
+    policy: step.policy,
     output: step.output,
     attempts: attempts.rows.filter((attempt) => attempt.stepId === step.id).map(({ stepId: _, ...attempt }) => attempt),
   }))

@@ -95,7 +95,12 @@ export async function removeCall(trx: Queryable, call: Erasable): Promise<Record
     deliveries: await count(sql`delete from callsift.inbox where call_id = ${call.id}`),
     names: await count(sql`delete from callsift.call_identities where call_id = ${call.id}`),
     calls: await count(sql`delete from callsift.calls where id = ${call.id}`),
+    reviews: await count(sql`delete from callsift.reviews where call_id = ${call.id}`),
   }
+  await sql`delete from callsift.bulk_retry_calls where call_id = ${call.id}`.execute(trx)
+  // What was answered to a request about the call, and filters that somebody searched it by.
+  await sql`update callsift.idempotency set answer = null where action = any(${subjects}::text[])`.execute(trx)
+  await sql`update callsift.bulk_retries set filter = filter - 'q' where filter ? 'q'`.execute(trx)
   if (call.uploadId !== null)
     removed['uploads'] = await count(sql`delete from callsift.uploads u where u.id = ${call.uploadId}
       and not exists (select 1 from callsift.calls c where c.upload_id = u.id)`)
@@ -128,6 +133,9 @@ const touched = [
   'upload_chunks',
   'audit',
   'alerts',
+  'reviews',
+  'bulk_retries',
+  'idempotency',
 ]
 
 /**

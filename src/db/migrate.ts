@@ -7,6 +7,7 @@ import { hotPaths } from './migrations/0003-hot-paths.ts'
 import { tombstones } from './migrations/0004-tombstones.ts'
 import { intake } from './migrations/0005-intake.ts'
 import { hearing } from './migrations/0006-hearing.ts'
+import { dashboard } from './migrations/0007-dashboard.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -18,7 +19,7 @@ export interface Migration {
   readonly statements: readonly string[]
 }
 
-const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, intake, hearing]
+const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, intake, hearing, dashboard]
 
 /** The schema level that this program knows. */
 export const programLevel = Math.max(...migrations.map((migration) => migration.level))

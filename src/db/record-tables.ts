@@ -18,8 +18,8 @@ export interface RecordTable {
   readonly numbered: { readonly column: string; readonly sequence: string } | null
 }
 
-/** What belongs to the processes of the moment, not to the record; `meta` is written anew, but for what a store keeps there. */
-const leftOut = ['workers', 'slots']
+/** What belongs to the processes of the moment, or to who is logged in to them, not to the record; `meta` is written anew, but for what a store keeps there. */
+const leftOut = ['workers', 'slots', 'sessions', 'login_links']
 /** Rows of `meta` that say how this database is, not what it holds. */
 export const ownMetaKeys = ['level', 'oldest_program', 'queue_epoch', 'restored']
 

@@ -27,6 +27,12 @@ export async function countRuns(db: Queryable): Promise<Record<'running' | 'done
   return { running: of('running'), done: of('done'), parked: of('parked'), cancelled: of('cancelled') }
 }
 
+/** Runs that need a person. */
+export async function countParked(db: Queryable): Promise<number> {
+  const rows = await sql<{ n: number }>`select count(*)::int as n from callsift.runs where state = 'parked'`.execute(db)
+  return rows.rows[0]?.n ?? 0
+}
+
 export interface CauseRow {
   readonly class: string
   readonly state: 'waiting' | 'blocked' | 'parked'

@@ -1,18 +1,28 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { App } from '../context.ts'
+import { findSession, type Session } from '../db/sessions.ts'
 import { findToken } from '../db/tokens.ts'
 import type { Caller } from '../ops/operation.ts'
 import { digestToken } from '../seal.ts'
 import type { BadTokens } from './bad-tokens.ts'
 import { isLoopback } from './loopback.ts'
 import { Problem } from './problem.ts'
+import { refuseCrossSite } from './same-site.ts'
+import { readSessionCookie } from './session-cookie.ts'
+
+/** Who looks at a page: a user with a session, or a program by HTTP Basic (session null). */
+export interface Visitor extends Caller {
+  readonly session: Session | null
+}
 
 export interface Auth {
-  /** Who asks by `Authorization: Bearer`. Throws `Problem` 401 or 429. */
+  /** Who asks by `Authorization: Bearer`, or by a session of the pages. Throws `Problem` 401, 403 or 429. */
   api(request: FastifyRequest): Promise<Caller>
   /** Who asks by HTTP Basic, the token as password, any user name. */
-  page(request: FastifyRequest): Promise<Caller>
+  basic(request: FastifyRequest): Promise<Caller>
+  /** Who looks at the pages; null where a person has to log in first. Throws `Problem` 401, 403 or 429. */
+  page(request: FastifyRequest): Promise<Visitor | null>
 }
 
 const same = (one: string, other: string) =>
@@ -23,9 +33,10 @@ export function createAuth(app: App, options: { badTokens: BadTokens; localToken
 
   const check = async (request: FastifyRequest, token: string | undefined, challenge: string): Promise<Caller> => {
     if (token !== undefined) {
-      if (localToken !== undefined && isLoopback(request.ip) && same(token, localToken)) return { actor: 'local' }
+      if (localToken !== undefined && isLoopback(request.ip) && same(token, localToken))
+        return { actor: 'local', role: 'admin' }
       const known = await findToken(app.db, digestToken(token))
-      if (known !== null) return { actor: `token ${known.name}` }
+      if (known !== null) return { actor: `token ${known.name}`, role: known.role }
       badTokens.note(request.ip)
     }
     const seconds = badTokens.waitSeconds(request.ip)
@@ -49,16 +60,36 @@ export function createAuth(app: App, options: { badTokens: BadTokens; localToken
     )
   }
 
+  const sessionOf = async (request: FastifyRequest): Promise<Visitor | null> => {
+    const secret = readSessionCookie(request)
+    const session = secret === undefined ? null : await findSession(app.db, secret)
+    if (session === null) return null
+    refuseCrossSite(request)
+    return { actor: session.name, role: session.role, session }
+  }
+
+  const basic = async (request: FastifyRequest): Promise<Caller> => {
+    const found = /^Basic ([A-Za-z0-9+/]{1,1000}=*)$/i.exec(request.headers.authorization ?? '')
+    const pair = Buffer.from(found?.[1] ?? '', 'base64').toString('utf8')
+    const password = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined
+    const caller = await check(request, password, 'Basic realm="callsift", charset="UTF-8"')
+    // A browser sends Basic credentials along like a cookie.
+    refuseCrossSite(request)
+    return caller
+  }
+
   return {
     api: async (request) => {
-      const found = /^Bearer ([\w.~+/-]{1,512}=*)$/i.exec(request.headers.authorization ?? '')
+      const { authorization } = request.headers
+      const visitor = authorization === undefined ? await sessionOf(request) : null
+      if (visitor !== null) return visitor
+      const found = /^Bearer ([\w.~+/-]{1,512}=*)$/i.exec(authorization ?? '')
       return await check(request, found?.[1], 'Bearer realm="callsift"')
     },
+    basic,
     page: async (request) => {
-      const found = /^Basic ([A-Za-z0-9+/]{1,1000}=*)$/i.exec(request.headers.authorization ?? '')
-      const pair = Buffer.from(found?.[1] ?? '', 'base64').toString('utf8')
-      const password = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined
-      return await check(request, password, 'Basic realm="callsift", charset="UTF-8"')
+      if (request.headers.authorization !== undefined) return { ...(await basic(request)), session: null }
+      return await sessionOf(request)
     },
   }
 }

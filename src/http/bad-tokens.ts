@@ -1,6 +1,7 @@
-/** Counts wrong tokens by address: from 30 within a minute an address is answered 429 until the minute is over. */
+/** Counts wrong tokens by address: from so many within a minute an address is answered 429 until the minute is over. */
 export interface BadTokens {
   note(address: string): void
+  forget(address: string): void
   /** Seconds to wait, or 0. */
   waitSeconds(address: string): number
   /**
@@ -12,11 +13,10 @@ export interface BadTokens {
 }
 
 const windowMs = 60_000
-const allowed = 30
 const trustMs = 24 * 3_600_000
 const maxAddresses = 10_000
 
-export function createBadTokens(now: () => number): BadTokens {
+export function createBadTokens(now: () => number, allowed = 30): BadTokens {
   const counts = new Map<string, { since: number; n: number }>()
   const trusted = new Map<string, number>()
   const put = <Value>(map: Map<string, Value>, address: string, value: Value) => {
@@ -31,6 +31,7 @@ export function createBadTokens(now: () => number): BadTokens {
       const fresh = count === undefined || now() - count.since >= windowMs
       put(counts, address, fresh ? { since: now(), n: 1 } : { since: count.since, n: count.n + 1 })
     },
+    forget: (address) => void counts.delete(address),
     waitSeconds: (address) => {
       const count = counts.get(address)
       if (count === undefined || count.n < allowed) return 0

@@ -39,7 +39,7 @@ export async function metricsRoutes(
   const admit = async (request: FastifyRequest) => {
     if (boundToLoopback && isLoopback(request.ip) && isLoopbackHost(request.headers.host)) return
     // Prometheus can do both.
-    if (/^Basic /i.test(request.headers.authorization ?? '')) await auth.page(request)
+    if (/^Basic /i.test(request.headers.authorization ?? '')) await auth.basic(request)
     else await auth.api(request)
   }
   const gauges = createGauges(app)

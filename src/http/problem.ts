@@ -26,6 +26,7 @@ const titles: Readonly<Record<number, string>> = {
   405: 'Method not allowed',
   408: 'Too slow',
   409: 'Not now',
+  410: 'Gone',
   413: 'Too large',
   415: 'Unsupported type',
   422: 'Contradiction',

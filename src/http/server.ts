@@ -10,6 +10,7 @@ import { repeat } from '../repeat.ts'
 import { apiRoutes } from './api/routes.ts'
 import { createAuth } from './auth.ts'
 import { createBadTokens } from './bad-tokens.ts'
+import { createChangeHub } from './change-hub.ts'
 import { answerClientError, routeExpectations } from './connection.ts'
 import { healthRoutes } from './health.ts'
 import { isLoopback } from './loopback.ts'
@@ -70,6 +71,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
 
   const badTokens = createBadTokens(now)
   const auth = createAuth(app, { badTokens, localToken: options.localToken })
+  const hub = createChangeHub(app)
   const directory = createPortalDirectory(app.db)
   const receiver = createReceiver({
     db: app.db,
@@ -80,10 +82,10 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     now,
   })
   await http.register(webhookRoutes, { receiver, badTokens, onDelivery: app.meters.delivery })
-  await http.register(apiRoutes, { app, auth, onPortalChange: directory.forget })
+  await http.register(apiRoutes, { app, auth, hub, onPortalChange: directory.forget })
   await http.register(healthRoutes, { app })
   await http.register(metricsRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
-  await http.register(pageRoutes, { app, auth, boundToLoopback: isLoopback(options.host) })
+  await http.register(pageRoutes, { app, auth, now })
 
   const tidying = repeat('tidying what came in', tidyEveryMs, app.log, async () => {
     await pruneDeliveries(app.db, deliveriesKept)

@@ -16,6 +16,7 @@ export const alertList = defineOperation({
 
 export const alertTest = defineOperation({
   name: 'alert.test',
+  role: 'admin',
   summary: 'Sends a test alert to the address and the bots that are set up, and says what came back.',
   input: z.strictObject({ portalId: z.string().min(1).max(200).optional() }),
   audit: (input) => ({ subject: input.portalId === undefined ? 'all channels' : `portal ${input.portalId}` }),

@@ -30,6 +30,7 @@ async function asking<Value>(portalId: string, ask: () => Promise<Value>): Promi
 
 export const backfillCount = defineOperation({
   name: 'backfill.count',
+  role: 'operator',
   summary: 'Counts and prices, page by page, the calls of a portal that are not in the record; takes nothing in.',
   input: Page,
   run: async (app, input) => {
@@ -40,6 +41,7 @@ export const backfillCount = defineOperation({
 
 export const backfillTake = defineOperation({
   name: 'backfill.take',
+  role: 'admin',
   summary: 'Takes in, page by page, the calls of a portal that are not in the record, behind the live ones.',
   input: Page,
   audit: (input) => ({

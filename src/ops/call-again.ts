@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { readEffects } from '../db/call-story.ts'
-import { assignEntity, raiseIntent, readRunState } from '../db/calls.ts'
+import { assignEntity, lockGeneration, raiseIntent, readRunState } from '../db/calls.ts'
+import type { Queryable } from '../db/connect.ts'
 import { cancelRun, rerunFrom, retryParked } from '../engine/rerun.ts'
 import { EntityInput } from './call-submit.ts'
 import { CallName, findRunOf } from './find-call.ts'
@@ -45,7 +46,13 @@ export const callRerun = defineOperation({
   name: 'call.rerun',
   summary:
     'Runs a call again from a step; outputs whose input is unchanged are reused. `preview` only tells what would be paid again.',
-  input: z.strictObject({ ...CallName, from: z.string().min(1).max(100), preview: z.boolean().default(false) }),
+  input: z.strictObject({
+    ...CallName,
+    from: z.string().min(1).max(100),
+    preview: z.boolean().default(false),
+    /** The generation that whoever asks has seen: where the call has been run again since, nothing is done. */
+    seen: z.coerce.number().int().min(1).optional(),
+  }),
   audit: (input) => ({ subject: `call ${input.call}`, detail: { from: input.from, preview: input.preview } }),
   run: async (app, input) => {
     const { call, runId } = await findRunOf(app, input)
@@ -60,11 +67,25 @@ export const callRerun = defineOperation({
     }
     const paid = priceRerun(app, input.from)
     if (input.preview) return { callId: call.id, from: input.from, paid, generation: null }
-    const { generation } = await rerunFrom(app.db, app.registry, runId, input.from)
+    const { generation } = await app.db.transaction().execute(async (trx) => {
+      if (input.seen !== undefined) await refuseIfMovedOn(trx, runId, input.seen)
+      return await rerunFrom(trx, app.registry, runId, input.from)
+    })
     app.engine.kick()
     return { callId: call.id, from: input.from, paid, generation }
   },
 })
+
+/** Of two people who press the same button, one runs the call again and the other is told. */
+async function refuseIfMovedOn(trx: Queryable, runId: string, seen: number): Promise<void> {
+  if ((await lockGeneration(trx, runId)) === seen) return
+  throw new OperationError(
+    'moved_on',
+    409,
+    'The call has been run again since this page was shown.',
+    'Look at it anew, then decide.',
+  )
+}
 
 export const callAssign = defineOperation({
   name: 'call.assign',

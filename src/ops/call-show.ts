@@ -5,12 +5,14 @@ import { describeClass } from '../wire/class-text.ts'
 import { tellCall } from './call-tale.ts'
 import { ticketOf } from './call-ticket.ts'
 import { CallName, findCall } from './find-call.ts'
-import { defineOperation } from './operation.ts'
+import { type Caller, defineOperation } from './operation.ts'
+import { phoneFor } from './phone-for.ts'
 
 /** Everything an operator needs to answer "why has this call no score?". */
-export async function showCall(app: App, input: { call: string; portalId?: string | undefined }) {
+export async function showCall(app: App, input: { call: string; portalId?: string | undefined }, caller: Caller) {
   const { id } = await findCall(app, input)
-  const story = await readCallStory(app.db, id)
+  const read = await readCallStory(app.db, id)
+  const story = { ...read, call: { ...read.call, phone: phoneFor(caller, read.call.phone) } }
   const output = (name: string) =>
     story.steps.find((step) => step.name === name && step.state === 'done')?.output ?? null
   const parts = story.steps.filter((step) => step.name === 'transcribePart')

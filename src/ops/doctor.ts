@@ -31,6 +31,7 @@ const oldWaitMs = 60 * 60_000
 
 export const doctor = defineOperation({
   name: 'doctor',
+  role: 'operator',
   summary: 'Looks at everything that must be right, and says for each thing that is not what mends it.',
   input: z.strictObject({}),
   run: async (app) => {
@@ -171,7 +172,9 @@ function lookAtAddress(app: App): DoctorFinding[] {
 
 async function lookAtPortal(app: App, portal: Portal): Promise<DoctorFinding[]> {
   const topic = `portal ${portal.id}`
-  const { findings } = Checked.parse(await runOperation(app, portalCheck, { id: portal.id }, { actor: 'doctor' }))
+  const { findings } = Checked.parse(
+    await runOperation(app, portalCheck, { id: portal.id }, { actor: 'doctor', role: 'operator' }),
+  )
   const told = findings.map((one): DoctorFinding => {
     const what = `${one.scope}: ${one.finding}`
     return one.ok

@@ -56,6 +56,7 @@ const patienceMs = 15_000
 /** Removes a person's calls, or one call, from the record for good, and keeps them from coming back. */
 export const callErase = defineOperation({
   name: 'call.erase',
+  role: 'admin',
   summary: 'Erases one call, or all calls of a phone number, and keeps them from being taken in again.',
   input: EraseInput,
   // Neither the number nor the call may live on in the audit.

@@ -15,7 +15,8 @@ export const CallName = {
 }
 
 export async function findCall(app: App, input: { call: string; portalId?: string | undefined }): Promise<CallFacts> {
-  const id = await findCallId(app.db, input.call, input.portalId)
+  // No text of the record holds a NUL; asking it for one would be an error of its own.
+  const id = input.call.includes('\0') ? null : await findCallId(app.db, input.call, input.portalId)
   if (id === null) {
     throw new OperationError(
       'unknown_call',

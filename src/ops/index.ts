@@ -1,20 +1,25 @@
 import { alertList, alertTest } from './alerts.ts'
 import { backfillCount, backfillTake } from './backfill.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from './call-again.ts'
-import { callList } from './call-list.ts'
+import { callCount, callList } from './call-list.ts'
 import { callShow } from './call-show.ts'
 import { callSubmit } from './call-submit.ts'
+import { causeIgnore, causeList, causeReopen, causeResolve } from './causes.ts'
 import { deliveriesList } from './deliveries-list.ts'
 import { doctor } from './doctor.ts'
 import { callErase } from './erase.ts'
 import { gateOpen } from './gate-open.ts'
 import { keyRotate } from './key-rotate.ts'
 import type { Operation } from './operation.ts'
+import { overview } from './overview.ts'
 import { portalCheck } from './portal-check.ts'
 import { portalList, portalRemove, portalSave, portalSettings, portalWrite } from './portals.ts'
 import { reconcileRun } from './reconcile-run.ts'
+import { retryList, retryShow, retryStart } from './retry-many.ts'
+import { reviewDecide, reviewExamples, reviewList } from './reviews.ts'
 import { status } from './status.ts'
 import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts'
+import { userList, userRemove, userSave } from './users.ts'
 
 /** Every operation of the program; CLI verbs and the API both run these. */
 export const operations: readonly Operation[] = [
@@ -31,6 +36,7 @@ export const operations: readonly Operation[] = [
   tokenRevoke,
   callSubmit,
   callList,
+  callCount,
   callShow,
   callRetry,
   callRerun,
@@ -46,6 +52,20 @@ export const operations: readonly Operation[] = [
   backfillTake,
   callErase,
   keyRotate,
+  overview,
+  causeList,
+  causeResolve,
+  causeIgnore,
+  causeReopen,
+  retryStart,
+  retryShow,
+  retryList,
+  reviewList,
+  reviewDecide,
+  reviewExamples,
+  userSave,
+  userList,
+  userRemove,
 ]
 
 export function findOperation(name: string): Operation | undefined {

@@ -9,6 +9,7 @@ import { defineOperation, OperationError } from './operation.ts'
  */
 export const keyRotate = defineOperation({
   name: 'key.rotate',
+  role: 'admin',
   summary: 'Seals the stored API keys with a new secret key, while everything goes on.',
   input: z.strictObject({}),
   audit: () => ({ subject: 'secret key' }),

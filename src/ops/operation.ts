@@ -1,11 +1,19 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { finishAudit, startAudit } from '../db/audit.ts'
+import type { Role } from '../db/schema.ts'
 import { UsageError } from '../errors.ts'
 
-/** Who asks: a token's name, `local` for the owner's own command line. Stands in the audit rows. */
+/** Who asks: a user, a token's name, `local` for the owner's own command line. Stands in the audit rows. */
 export interface Caller {
   readonly actor: string
+  readonly role: Role
+}
+
+const ranks: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, admin: 2 }
+
+export function mayAct(caller: Caller, needed: Role): boolean {
+  return ranks[caller.role] >= ranks[needed]
 }
 
 /** One thing an operator can do or ask: a CLI verb, an API route and a page all run the same one. */
@@ -15,6 +23,10 @@ export interface Operation {
   /** One sentence for help texts. */
   readonly summary: string
   readonly input: z.ZodType
+  /** What it answers, where that is told to programs; else any object. */
+  readonly output: z.ZodType | null
+  /** The least role that may. */
+  readonly role: Role
   /** Whether it changes anything: every such run leaves an audit row, with how it ended. */
   readonly changes: boolean
   /** `rawInput` must have passed `input`; use `runOperation`. */
@@ -26,12 +38,12 @@ export interface Run {
   readonly result: unknown
 }
 
-/** A request that can't be met, with what to do about it: 400 bad input, 404 unknown, 409 the wrong moment. */
+/** A request that can't be met, with what to do about it: 400 bad input, 403 not for this role, 404 unknown, 409 the wrong moment. */
 export class OperationError extends UsageError {
   override name = 'OperationError'
   readonly kind: string
   readonly status: number
-  constructor(kind: string, status: 400 | 404 | 409 | 413 | 422, message: string, mend: string) {
+  constructor(kind: string, status: 400 | 403 | 404 | 409 | 413 | 422, message: string, mend: string) {
     super(message, { hint: mend, exitCode: status === 404 ? 66 : 64 })
     this.kind = kind
     this.status = status
@@ -42,6 +54,9 @@ interface Definition<Input extends z.ZodType> {
   readonly name: string
   readonly summary: string
   readonly input: Input
+  readonly output?: z.ZodType
+  /** Where it is not: a viewer may ask, an operator may change. */
+  readonly role?: Role
   /** Present on whatever changes something: what it is about, and what of the input may be kept (never a secret). */
   readonly audit?: (input: z.output<Input>) => { subject: string; detail?: Record<string, unknown> }
   run(app: App, input: z.output<Input>, caller: Caller): Promise<unknown>
@@ -53,6 +68,8 @@ export function defineOperation<Input extends z.ZodType>(definition: Definition<
     name: definition.name,
     summary: definition.summary,
     input: definition.input,
+    output: definition.output ?? null,
+    role: definition.role ?? (audit === undefined ? 'viewer' : 'operator'),
     changes: audit !== undefined,
     run: async (app, input, caller) => {
       const known = input as z.output<Input>
@@ -84,6 +101,14 @@ export async function runOperation(
   rawInput: unknown,
   caller: Caller,
 ): Promise<unknown> {
+  if (!mayAct(caller, operation.role)) {
+    throw new OperationError(
+      'not_allowed',
+      403,
+      `${operation.name} needs the role ${operation.role}; ${caller.actor} is ${caller.role}.`,
+      'Ask an administrator to do it, or for the role.',
+    )
+  }
   const parsed = operation.input.safeParse(rawInput ?? {})
   if (!parsed.success) throw badInput(operation.name, parsed.error)
   const { result } = await operation.run(app, parsed.data, caller)
@@ -110,3 +135,5 @@ export const Paging = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: RowId.optional(),
 }
+
+export const RoleInput = z.enum(['viewer', 'operator', 'admin'])

@@ -72,6 +72,7 @@ async function check(scope: string, ask: () => Promise<string>): Promise<Finding
 
 export const portalCheck = defineOperation({
   name: 'portal.check',
+  role: 'operator',
   summary: 'Tests with free calls whether the key of a portal may do all that is needed.',
   input: z.strictObject({ id: z.string().min(1).max(200) }),
   run: async (app, input) => {

@@ -69,6 +69,7 @@ const BaseUrl = z.url({ protocol: /^https?$/ }).refine((value) => {
 
 export const portalSave = defineOperation({
   name: 'portal.save',
+  role: 'admin',
   summary: 'Adds a portal, or changes it. A new application token goes before the standing one, which stays good.',
   input: z.strictObject({
     id: PortalId.optional(),
@@ -136,6 +137,7 @@ export const portalSave = defineOperation({
 
 export const portalWrite = defineOperation({
   name: 'portal.write',
+  role: 'admin',
   summary: 'Turns writing to a portal on or off. Off: everything runs and the entry is shown, but nothing is written.',
   input: z.strictObject({ id: PortalId, on: z.boolean() }),
   audit: (input) => ({ subject: `portal ${input.id}`, detail: { on: input.on } }),
@@ -160,6 +162,7 @@ const ids = z.array(z.coerce.string().trim().min(1).max(100)).max(1_000)
 
 export const portalSettings = defineOperation({
   name: 'portal.settings',
+  role: 'admin',
   summary: "Changes a portal's own settings; null takes one back to the program's default.",
   input: z.strictObject({
     id: PortalId,
@@ -221,6 +224,7 @@ export const portalSettings = defineOperation({
 
 export const portalRemove = defineOperation({
   name: 'portal.remove',
+  role: 'admin',
   summary: 'Takes a portal out of service and forgets its key. What runs for it ends; its calls stay for the record.',
   input: z.strictObject({ id: PortalId }),
   audit: (input) => ({ subject: `portal ${input.id}` }),

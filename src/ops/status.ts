@@ -36,7 +36,8 @@ async function readCauses(app: App) {
   })
 }
 
-async function readGates(app: App) {
+/** Closed gates, each with how many steps wait behind it. */
+export async function readGateList(app: App) {
   const behind = await countBehindGates(app.db)
   return (await app.gates.list()).map((gate) => ({
     ...gate,
@@ -76,7 +77,7 @@ export async function readStatus(app: App) {
     listWorkers(app.db, app.config.timings.workerTtlMs),
     countRuns(app.db),
     readCauses(app),
-    readGates(app),
+    readGateList(app),
     listPortals(app.db),
     findOldestRunning(app.db),
     countWrittenToday(app.db),

@@ -29,7 +29,7 @@ async function begin(options: { env?: Record<string, string>; work?: boolean } =
 const ask = async (on: Program, name: string, input: unknown) => {
   const operation = findOperation(name)
   if (operation === undefined) throw new Error(`no operation ${name}`)
-  return (await runOperation(on.app, operation, input, { actor: 'test' })) as Record<string, unknown>
+  return (await runOperation(on.app, operation, input, { actor: 'test', role: 'admin' })) as Record<string, unknown>
 }
 
 /** Page by page, as the verb does. */

@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { request } from 'undici'
 import { loadConfig } from '../../src/config.ts'
 import { type App, openApp } from '../../src/context.ts'
 import { type NewPortal, savePortal } from '../../src/db/portals.ts'
+import { openSession } from '../../src/db/sessions.ts'
+import { saveUser } from '../../src/db/users.ts'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 import { createLog } from '../../src/log.ts'
 import { makeDataFolder } from './data-folder.ts'
@@ -25,6 +28,8 @@ export interface HttpApp {
     path: string,
     headers?: Record<string, string>,
   ): Promise<{ status: number; headers: Record<string, unknown>; text: string }>
+  /** Headers of somebody who is logged in to the pages with this role, as a browser sends them from there. */
+  visit(role?: 'viewer' | 'operator' | 'admin'): Promise<Record<string, string>>
   /** Runs an operation over the API with full rights. */
   operate(name: string, input?: unknown): Promise<{ status: number; answer: Record<string, unknown> }>
   count(table: 'calls' | 'runs' | 'inbox' | 'uploads' | 'upload_chunks'): Promise<number>
@@ -80,6 +85,12 @@ export async function startHttpApp(
     post: (path, body, headers = {}) =>
       send('POST', path, { 'content-type': 'application/x-www-form-urlencoded', ...headers }, body),
     get: (path, headers = {}) => send('GET', path, headers),
+    visit: async (role = 'admin') => {
+      const { id } = await saveUser(app.db, `${role}-of-the-test`, role)
+      const secret = randomBytes(32).toString('base64url')
+      await openSession(app.db, id, secret)
+      return { cookie: `__Host-callsift=${secret}`, 'sec-fetch-site': 'same-origin' }
+    },
     operate: async (name, input = {}) => {
       const headers = { authorization: `Bearer ${localToken}`, 'content-type': 'application/json' }
       const answer = await send('POST', `/api/v1/ops/${name}`, headers, JSON.stringify(input))

@@ -180,7 +180,12 @@ describe('what is told of', () => {
   test('a cap that is reached before it is passed, and its end when there is room again', async () => {
     const on = await begin()
     const cap = (capDailyMinutes: number) =>
-      runOperation(on.app, portalSettings, { id: 'acme', settings: { capDailyMinutes } }, { actor: 'test' })
+      runOperation(
+        on.app,
+        portalSettings,
+        { id: 'acme', settings: { capDailyMinutes } },
+        { actor: 'test', role: 'admin' },
+      )
     await cap(0.01)
     const [recording] = await on.sandbox.world.sound.recordings()
     const call = await on.sandbox.addCall({
@@ -277,7 +282,7 @@ describe('how it is told', () => {
   test('redirects are not followed, private hosts only where they are named, and nobody to tell is said', async () => {
     const on = await begin()
     receiver.answerWith(302, { location: `${receiver.url}&again=1` })
-    const ask = (app = on.app) => runOperation(app, alertTest, {}, { actor: 'test' })
+    const ask = (app = on.app) => runOperation(app, alertTest, {}, { actor: 'test', role: 'admin' })
     expect(await ask()).toMatchObject({
       ok: false,
       sent: [{ channel: 'url', arrived: false, answer: expect.stringContaining('redirects are not followed') }],

@@ -66,7 +66,7 @@ async function take(program: Program, portal: string, path: string, line?: strin
 
 async function settled(program: Program, callId: string, state = 'done') {
   return await program.until(async () => {
-    const shown = await showCall(program.app, { call: callId })
+    const shown = await showCall(program.app, { call: callId }, { actor: 'test', role: 'admin' })
     return shown.run?.state === state && shown
   }, 25_000)
 }
@@ -130,7 +130,9 @@ describe('a call that the upstream cannot finish', () => {
     bare.sandbox.addFault({ route: 'transcription', portal, kind: 'status', ...full, times: 1 })
     const callId = await take(bare, portal, mono.path)
     const step = await bare.until(async () => {
-      const part = (await showCall(bare.app, { call: callId })).steps.find((one) => one.name === 'transcribePart')
+      const part = (await showCall(bare.app, { call: callId }, { actor: 'test', role: 'admin' })).steps.find(
+        (one) => one.name === 'transcribePart',
+      )
       return part?.class === 'queue_timeout' && part
     })
     // Put off whole, not split: nothing of it was begun.

@@ -59,7 +59,7 @@ describe.skipIf(mounting === null)('a call whose recording finds no room', () =>
     const { path } = await writeToneCall({ path: join(folder, `${channels}.wav`), seconds: 30, channels })
     return await readFile(path)
   }
-  const show = (call: string) => showCall(on.app, { call })
+  const show = (call: string) => showCall(on.app, { call }, { actor: 'test', role: 'viewer' })
 
   test('F17: waits as disk_full with the mend, leaves nothing behind, sends nothing, and goes on by itself', async () => {
     await mount('-t', 'tmpfs', '-o', 'size=64k', 'callsift-test', temp)

@@ -81,7 +81,7 @@ describe.skipIf(own === null)('E7 an erasure on servers', () => {
     const operation = findOperation('call.erase')
     if (operation === undefined) throw new Error('no operation call.erase')
     const input = { phone: '8 (903) 555-01-42', rewrite: true }
-    const act = await runOperation(on.app, operation, input, { actor: 'test' })
+    const act = await runOperation(on.app, operation, input, { actor: 'test', role: 'admin' })
     expect(act).toMatchObject({ calls: 5, stillRunning: 0, filesRewritten: true, notCleared: [] })
     await checkpoint()
     expect(await inTables()).toEqual([])

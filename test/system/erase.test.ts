@@ -20,7 +20,7 @@ afterAll(() => on.close())
 async function operate(name: string, input: Record<string, unknown>): Promise<Record<string, unknown>> {
   const operation = findOperation(name)
   if (operation === undefined) throw new Error(`no operation ${name}`)
-  return (await runOperation(on.app, operation, input, { actor: 'test' })) as Record<string, unknown>
+  return (await runOperation(on.app, operation, input, { actor: 'test', role: 'admin' })) as Record<string, unknown>
 }
 
 async function ring(spec: Partial<CallSpec> = {}): Promise<CreatedCall> {

@@ -31,7 +31,7 @@ async function take(recording: Buffer, hearAs?: string) {
   const { callId } = await on.app.intake.accept(incoming)
   on.app.engine.kick()
   return await on.until(async () => {
-    const shown = await showCall(on.app, { call: callId })
+    const shown = await showCall(on.app, { call: callId }, { actor: 'test', role: 'viewer' })
     return shown.run?.state === 'done' && shown
   })
 }

@@ -27,7 +27,7 @@ test('E6 the secret key is turned over while calls run: no request fails, and af
   }
   const rotate = findOperation('key.rotate')
   if (rotate === undefined) throw new Error('no operation key.rotate')
-  const rotated = () => runOperation(on.app, rotate, {}, { actor: 'test' })
+  const rotated = () => runOperation(on.app, rotate, {}, { actor: 'test', role: 'admin' })
 
   const runs: string[] = []
   const resealed: unknown[] = []

@@ -286,7 +286,7 @@ describe('a fault of the upstream that persists', () => {
     const call = await ring(portal)
     const run = await take(call)
     expect(await ended(run)).toBe('parked exhausted')
-    const shown = await showCall(on.app, { call: call.callId, portalId: portal })
+    const shown = await showCall(on.app, { call: call.callId, portalId: portal }, { actor: 'test', role: 'admin' })
     const failed = on.sandbox.requests().filter((request) => request.portal === portal && request.status === 500)
     expect(failed).toHaveLength(2)
     const step = shown.steps.find((one) => one.name === 'classifyLead')

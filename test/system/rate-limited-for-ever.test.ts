@@ -24,7 +24,7 @@ const take = async (portal: string) => {
 }
 const settled = (callId: string, state: string) =>
   on.until(async () => {
-    const shown = await showCall(on.app, { call: callId })
+    const shown = await showCall(on.app, { call: callId }, { actor: 'test', role: 'viewer' })
     return shown.run?.state === state && shown
   }, 60_000)
 

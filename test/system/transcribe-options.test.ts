@@ -30,7 +30,7 @@ async function transcribe(options: { language?: string; stereo?: 'split' | 'mix'
   const input = SubmitInput.parse({ portalId: on.portal.id, uploadId: upload.id, transcriptOnly: true, ...options })
   const { callId, outcome } = await submitCall(on.app, input)
   const shown = await on.until(async () => {
-    const seen = await showCall(on.app, { call: callId })
+    const seen = await showCall(on.app, { call: callId }, { actor: 'test', role: 'viewer' })
     return seen.run?.state === 'done' && seen
   })
   expect(shown.run?.class).toBe('transcript_only')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseLanguage } from '../../src/http/pages/words.ts'
+import { chooseLanguage } from '../../src/http/pages/words/language.ts'
 import { parseForm } from '../../src/intake/parse-form.ts'
 import { readEvent } from '../../src/intake/read-event.ts'
 import { whyIgnored } from '../../src/intake/relevance.ts'

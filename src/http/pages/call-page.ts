@@ -1,48 +1,107 @@
+import type { Review } from '../../db/reviews.ts'
+import type { priceRerun } from '../../ops/call-again.ts'
 import type { CallShown } from '../../ops/call-show.ts'
-import { frame, stamp } from './frame.ts'
+import { mayAct } from '../../ops/operation.ts'
+import { callActions } from './call-actions.ts'
+import { readOutputs } from './call-outputs.ts'
+import { clock, moment, timeOfDay } from './format.ts'
+import { frame } from './frame.ts'
 import { type Html, html } from './html.ts'
-import type { Language } from './words.ts'
+import { entity, runState, stepName } from './parts.ts'
+import { recordingPanel } from './transcript.ts'
+import { verdictPanel } from './verdict.ts'
+import type { View } from './view.ts'
+import { attemptTable, waterfall } from './waterfall.ts'
+import { classWords } from './words/class-words.ts'
+import { reasonWords } from './words/reason-words.ts'
 
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : null
+export interface CallFacts {
+  readonly shown: CallShown
+  readonly reviews: readonly Review[]
+  readonly domain: string | null
+  readonly costMicros: number | null
+  readonly prices: Readonly<Record<string, ReturnType<typeof priceRerun>>>
+  /** One key a page: however often its buttons are pressed, each does its thing once. */
+  readonly key: string
 }
 
-/** One call: the answer to "why has it no score?" first, then verdict, entry, transcript, steps with their attempts. */
-export function callPage(language: Language, shown: CallShown, sandbox: boolean): string {
-  const { words } = language
-  const { call, verdict, entry, transcript } = shown
-  const body = html`<p><a href="/">${words.back}</a></p><h1>${words.call} ${call.id}</h1>
-<p class="${shown.answer.mend === null ? 'good' : 'alarm'}">${shown.answer.sentence}${shown.answer.mend !== null && html`<br>${words.whatToDo}: ${shown.answer.mend}`}</p>
-<p>${stamp(call.startedAt ?? call.createdAt)} · ${words.portal} ${call.portalId} · ${call.direction} ${call.phone} · ${call.durationSeconds} ${words.seconds} · ${call.callRef}</p>
-${shown.ticket !== null && html`<h2>${words.ticket}</h2><pre>${shown.ticket}</pre>`}
-${verdict !== null && html`<h2>${words.verdict}</h2><p><strong>${field(verdict, 'quality')} (${field(verdict, 'score')}/100)</strong> ${field(verdict, 'reason')}</p>`}
-${entry !== null && html`<h2>${words.entry}</h2><p>${field(entry, 'state')} ${field(entry, 'externalId')}</p><pre>${field(entry, 'title')}\n${field(entry, 'text')}</pre>`}
-${transcriptLines(language, transcript.merged)}
-<h2>${words.steps}</h2>${stepTable(language, shown)}
-<h2>${words.deliveries}</h2><ul>${shown.deliveries.map((one) => html`<li>${stamp(one.receivedAt)} ${one.source} ${one.event} ${one.outcome} ${one.reason}</li>`)}</ul>`
-  return frame(language, { title: `${words.call} ${call.id}`, sandbox, body })
+/** One call: the answer first, then steps and verdict, recording and transcript, attempts, history. */
+export function callPage(view: View, facts: CallFacts): string {
+  const { words } = view.language
+  const { shown } = facts
+  const { call, run } = shown
+  const outputs = readOutputs(shown)
+  const direction =
+    call.direction === 'in' ? words.incomingCall : call.direction === 'out' ? words.outgoingCall : words.call
+  const entityId = call.assignedEntity?.id ?? outputs.entity?.id
+  const to = {
+    entityTypeId: call.assignedEntity?.typeId ?? outputs.entity?.typeId ?? null,
+    entityId: entityId === undefined ? null : String(entityId),
+    domain: facts.domain,
+  }
+  const title = call.phone ?? `${words.call} ${call.id}`
+  const body = html`<p class="crumbs"><a href="/calls">${words.back}</a> / ${call.id}</p>
+<div class="head call"><div><h1>${title}</h1><p class="dim">${direction} · ${call.durationSeconds !== null && html`${clock(call.durationSeconds)} · `}${moment(view, call.startedAt ?? call.createdAt)} · ${entity(view, to)}</p></div><div class="actions">${run !== null && runState(view, { state: run.state, class: shown.cause?.class ?? null })}${mayAct(view.visitor, 'operator') && callActions(view, facts)}</div></div>
+${answer(view, shown)}
+<div class="two"><section class="panel" aria-labelledby="steps-title"><h2 id="steps-title">${words.steps}</h2>${waterfall(view, shown)}${attemptTable(view, shown)}</section>${verdictPanel(view, shown, { outputs, reviews: facts.reviews, domain: facts.domain, costMicros: facts.costMicros })}</div>
+${recordingPanel(view, shown, outputs)}
+<div class="two even"><section class="panel" aria-labelledby="history-title"><h2 id="history-title">${words.history}</h2>${history(view, shown)}</section><section class="panel" aria-labelledby="facts-title"><h2 id="facts-title">${words.facts}</h2>${factList(view, shown)}</section></div>
+${shown.ticket !== null && html`<section class="panel"><h2>${words.ticket}</h2><pre tabindex="0">${shown.ticket}</pre></section>`}`
+  return frame(view, { title: `${words.call} ${call.id}`, tab: 'calls', body, live: true, player: true }).replace(
+    '<main ',
+    `<main data-watch="${call.id}" data-stamp="${run?.updatedAt.toISOString() ?? ''}" `,
+  )
 }
 
-/** A line a segment: when, who where each side has a channel of its own, what. */
-function transcriptLines({ words }: Language, merged: unknown): Html | null {
-  const segments = field(merged, 'segments')
-  if (!Array.isArray(segments) || segments.length === 0) return null
-  const names: Readonly<Record<string, string>> = { agent: words.agent, customer: words.customer }
-  const lines = segments.map((segment: unknown) => {
-    const start = Number(field(segment, 'start'))
-    const speaker = names[String(field(segment, 'speaker'))]
-    const at = `${Math.floor(start / 60)}:${String(Math.floor(start % 60)).padStart(2, '0')}`
-    return html`<p><small>${at}</small> ${speaker !== undefined && html`<strong>${speaker}:</strong> `}${field(segment, 'text')}</p>`
-  })
-  return html`<h2>${words.transcript}</h2>${lines}`
+/** Where it stands and what to do, before anything else. */
+function answer(view: View, shown: CallShown): Html {
+  const { words, code } = view.language
+  const stopped = shown.steps.find((step) => step.state === 'parked')
+  if (stopped?.class != null) {
+    const text = classWords(view.language, stopped.class)
+    const last = stopped.attempts.at(-1)
+    const how = [last?.httpStatus == null ? null : `HTTP ${last.httpStatus}`, stopped.class]
+      .filter((one) => one !== null)
+      .join(', ')
+    return html`<section class="banner bad" role="alert"><div><strong>${text.title}</strong> ${words.tale_stopped} «${stepName(words, stopped.name)}» (<code>${how}</code>). ${code === 'ru' ? text.mend : (stopped.hint ?? text.mend)}${stopped.message !== null && html`<p class="dim">${stopped.message}</p>`}</div></section>`
+  }
+  const waits = shown.steps.find((step) => step.state === 'ready' && step.class !== null)
+  if (waits?.class != null) {
+    const text = classWords(view.language, waits.class)
+    return html`<section class="banner warn" role="note"><div><strong>${text.title}</strong>: ${words.tale_waits} «${stepName(words, waits.name)}» ${waits.blockedBy === null ? html`${words.untilWord} ${timeOfDay(view, waits.dueAt)}` : html`(${waits.blockedBy})`}. ${text.mend}</div></section>`
+  }
+  if (shown.run?.class != null) {
+    const text = classWords(view.language, shown.run.class)
+    return html`<section class="banner idle" role="note"><div><strong>${text.title}.</strong> ${text.mend}</div></section>`
+  }
+  return html``
 }
 
-function stepTable({ words }: Language, shown: CallShown): Html {
-  return html`<div class="scroll"><table><thead><tr><th>${words.step}</th><th>${words.state}</th><th>${words.cause}</th><th>${words.attempts}</th></tr></thead><tbody>${shown.steps.map(
-    (step) =>
-      html`<tr><td>${step.name}${step.index > 0 && html` ${step.index}`}</td><td>${step.state}<br>${stamp(step.state === 'ready' ? step.dueAt : step.finishedAt)}</td><td>${step.message}${step.hint !== null && html`<br><small>${step.hint}</small>`}</td><td>${step.attempts.map(
-        (attempt) =>
-          html`<div>${stamp(attempt.startedAt)} ${attempt.outcome} ${attempt.class} ${attempt.httpStatus} <small>${attempt.requestId}</small></div>`,
-      )}</td></tr>`,
-  )}</tbody></table></div>`
+function history(view: View, shown: CallShown): Html {
+  const { words } = view.language
+  if (shown.audit.length === 0) return html`<p class="dim">${words.none}</p>`
+  return html`<ul class="log">${shown.audit.map((entry) => {
+    const { outcome, ...detail } = (entry.detail ?? {}) as Record<string, unknown>
+    const told = Object.entries(detail).filter(([, value]) => value != null && value !== false)
+    return html`<li>${moment(view, entry.at)} <b>${entry.actor}</b> ${entry.action}${told.length > 0 && html` <code>${told.map(([name, value]) => `${name}=${String(value)}`).join(' ')}</code>`} <span class="dim">${String(outcome ?? '')}</span></li>`
+  })}</ul>`
+}
+
+function factList(view: View, shown: CallShown): Html {
+  const { words } = view.language
+  const { call, run } = shown
+  const rows: [string, unknown][] = [
+    [words.portal, call.portalId],
+    [words.callId, call.callRef],
+    [words.activity, call.activityId],
+    [words.line, call.line],
+    [words.user, call.userId],
+    [words.source, call.source],
+    [words.generation, run?.generation],
+  ]
+  return html`<dl class="pairs">${rows.map(([name, value]) => value != null && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<h3>${words.deliveriesOf}</h3><ul class="log">${shown.deliveries.map((one) => {
+    const why = reasonWords(view.language, one.reason, call.portalId).sentence
+    return html`<li>${moment(view, one.receivedAt)} ${one.event ?? one.source} <b>${words[one.outcome]}</b> ${why}</li>`
+  })}</ul>`
 }

@@ -1,32 +1,71 @@
+import { assetRoot } from './assets.ts'
+import { number } from './format.ts'
 import { type Html, html } from './html.ts'
-import type { Language } from './words.ts'
+import type { View } from './view.ts'
 
-/** A whole page: banner where the program is a sandbox, one style sheet, no script. */
-export function frame(language: Language, facts: { title: string; sandbox: boolean; body: Html }): string {
-  const { words, code } = language
+interface PageFacts {
+  readonly title: string
+  /** Which of the tabs is lit. */
+  readonly tab?: Tab
+  readonly body: Html
+  /** Rows of this page follow the changes. */
+  readonly live?: boolean
+  readonly player?: boolean
+}
+
+export type Tab = 'calls' | 'causes' | 'review' | 'overview' | 'deliveries' | 'batches' | 'account'
+
+/** A whole page: banner where the program is a sandbox, tabs, what was just done, the page itself. */
+export function frame(view: View, facts: PageFacts): string {
+  const { words, code } = view.language
   return html`<!doctype html>
-<html lang="${code}">
+<html lang="${code}" data-theme="${view.theme}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${facts.sandbox ? 'SANDBOX ' : ''}${facts.title}</title><link rel="stylesheet" href="/style.css"></head>
-<body>${facts.sandbox && html`<p class="sandbox" role="alert">${words.sandboxBanner}</p>`}<main>${facts.body}</main></body>
+<meta name="color-scheme" content="light dark"><title>${view.sandbox ? 'SANDBOX ' : ''}${facts.title} · ${words.title}</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="${assetRoot}/app.css">
+<script type="module" src="${assetRoot}/app.js"></script>${facts.player === true && html`<script type="module" src="${assetRoot}/player.js"></script>`}</head>
+<body${facts.live === true && html` data-live="/api/v1/events"`}><a class="skip" href="#main">${words.skip}</a>
+${view.sandbox && html`<p class="sandbox" role="note">${words.sandboxBanner}</p>`}${header(view, facts)}
+<main id="main" tabindex="-1">${view.flash !== null && html`<p class="flash ${view.flash.good ? 'good' : 'bad'}" role="status">${view.flash.text}</p>`}${facts.body}</main>
+${keys(view)}</body>
 </html>`.markup
 }
 
-/** `2026-03-11 17:28:46` in UTC, and the machine-readable form beside it. */
-export function stamp(value: unknown): Html | null {
-  if (value === null || value === undefined) return null
-  const iso = value instanceof Date ? value.toISOString() : String(value)
-  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')}</time>`
+function header(view: View, facts: PageFacts): Html {
+  const { words } = view.language
+  const tab = (name: Tab, href: string, text: string, badge = 0) =>
+    html`<a href="${href}"${facts.tab === name && html` aria-current="page"`}>${text}${badge > 0 && html` <span class="badge">${badge > 99 ? number(view, badge) : badge}</span>`}</a>`
+  return html`<header class="top"><a class="brand" href="/calls">${words.title}</a><nav aria-label="${words.navMain}">${tab('calls', '/calls', words.navCalls)}${tab('causes', '/causes', words.navCauses, view.badges.parked)}${tab('review', '/review', words.navReview, view.badges.review)}${tab('overview', '/overview', words.navOverview)}${tab('deliveries', '/deliveries', words.navDeliveries)}${tab('batches', '/batches', words.navBatches)}</nav>
+<div class="tools">${
+    facts.live === true &&
+    html`<button type="button" id="live" class="quiet" hidden data-on="${words.live}" data-paused="${words.livePaused}" data-away="${words.liveAway}" data-pause="${words.pause}" data-resume="${words.resume}"><span class="dot"></span><span role="status">${words.live}</span></button>`
+  }${choices(view)}<button type="button" id="help" class="quiet" hidden aria-label="${words.help}">?</button>
+<a class="who" href="/account" title="${words.account}"${facts.tab === 'account' && html` aria-current="page"`}>${view.visitor.session?.name ?? view.visitor.actor}</a></div></header>`
 }
 
-export const styleSheet = `
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { margin: 0; } main { max-width: 70rem; margin: 0 auto; padding: 1rem; }
-.sandbox { margin: 0; padding: .6rem 1rem; background: #b45309; color: #fff; font-weight: 600; text-align: center; }
-.alarm { border-left: 4px solid #dc2626; padding: .3rem .8rem; } .good { border-left: 4px solid #16a34a; padding: .3rem .8rem; }
-dl.counts { display: flex; flex-wrap: wrap; gap: .5rem 2rem; } dl.counts div { min-width: 7rem; }
-dt { opacity: .75; font-size: .85rem; } dd { margin: 0; font-size: 1.25rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #8881; padding: .6rem; } td { overflow-wrap: anywhere; }
-`
+/** Theme and language without a script: a form that sets a cookie and comes back. */
+function choices(view: View): Html {
+  const { words, code } = view.language
+  const next = { auto: 'light', light: 'dark', dark: 'auto' } as const
+  const themes = { auto: words.themeAuto, light: words.themeLight, dark: words.themeDark }
+  const signs = { auto: '◐', light: '☀', dark: '☾' }
+  const set = (name: string, value: string, label: string, sign: string, lang: string) =>
+    html`<a class="button quiet" href="/set?${new URLSearchParams({ [name]: value, back: view.path }).toString()}" aria-label="${label}" title="${label}" lang="${lang}" rel="nofollow">${sign}</a>`
+  return html`${set('theme', next[view.theme], themes[view.theme], signs[view.theme], code)}${set('lang', code === 'en' ? 'ru' : 'en', words.otherLanguage, code === 'en' ? 'RU' : 'EN', code === 'en' ? 'ru' : 'en')}`
+}
+
+function keys(view: View): Html {
+  const { words } = view.language
+  const rows: [string, string][] = [
+    ['j k', words.keyJk],
+    ['x', words.keyX],
+    ['Enter', words.keyEnter],
+    ['r', words.keyR],
+    ['/', words.keySlash],
+    ['p', words.keyP],
+    ['?', words.keyHelp],
+  ]
+  return html`<dialog id="keys" aria-labelledby="keys-title"><h2 id="keys-title">${words.keysTitle}</h2><dl>${rows.map(
+    ([key, what]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`,
+  )}</dl><form method="dialog"><button>${words.close}</button></form></dialog>`
+}

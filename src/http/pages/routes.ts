@@ -1,57 +1,38 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import qs from 'qs'
 import type { App } from '../../context.ts'
-import { listCalls } from '../../db/calls.ts'
-import { showCall } from '../../ops/call-show.ts'
-import { OperationError } from '../../ops/operation.ts'
-import { readStatus } from '../../ops/status.ts'
-import type { Auth } from '../auth.ts'
-import { isLoopback, isLoopbackHost } from '../loopback.ts'
-import { Problem } from '../problem.ts'
-import { callPage } from './call-page.ts'
-import { styleSheet } from './frame.ts'
-import { statusPage } from './status-page.ts'
-import { chooseLanguage } from './words.ts'
+import type { Auth, Visitor } from '../auth.ts'
+import { actionRoutes } from './action-routes.ts'
+import { audioRoutes } from './audio-routes.ts'
+import { callRoutes } from './call-routes.ts'
+import { doorRoutes } from './door-routes.ts'
+import { otherRoutes } from './other-routes.ts'
+import { createPageScope, guardPages } from './page-scope.ts'
 
-const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const mostFormBytes = 64 * 1024
 
-function sendPage(reply: FastifyReply, page: string): FastifyReply {
-  return reply
-    .headers({ 'content-security-policy': policy, 'referrer-policy': 'no-referrer', vary: 'accept-language' })
-    .type('text/html; charset=utf-8')
-    .send(page)
-}
-
-/**
- * The pages for people. On a server that only this machine can reach they are open to it, under a loopback name (a page of
- * another name that resolves to us must not read them); everywhere else they need an API token by HTTP Basic. So they do where
- * the service has a public address: a proxy on this machine speaks for strangers.
- */
+/** The pages for people: behind a login, made on the server, usable without a script. */
 export async function pageRoutes(
   scope: FastifyInstance,
-  options: { app: App; auth: Auth; boundToLoopback: boolean },
+  options: { app: App; auth: Auth; now: () => number },
 ): Promise<void> {
-  const { app, auth, boundToLoopback } = options
-  const sandbox = app.config.mode !== 'live'
-  const admit = async (request: FastifyRequest) => {
-    const { headers } = request
-    const direct =
-      headers['x-forwarded-for'] === undefined && headers['forwarded'] === undefined && headers['via'] === undefined
-    const local = boundToLoopback && app.config.publicUrl === undefined && direct
-    if (local && isLoopback(request.ip) && isLoopbackHost(headers.host)) return
-    await auth.page(request)
-  }
-  scope.get('/style.css', async (_request, reply) => reply.type('text/css; charset=utf-8').send(styleSheet))
-  scope.get('/', { onRequest: admit }, async (request, reply) => {
-    const [status, calls] = await Promise.all([readStatus(app), listCalls(app.db, { limit: 50 })])
-    return sendPage(reply, statusPage(chooseLanguage(request.headers['accept-language']), status, calls))
-  })
-  scope.get<{ Params: { id: string } }>('/calls/:id', { onRequest: admit }, async (request, reply) => {
-    try {
-      const shown = await showCall(app, { call: request.params.id.slice(0, 300) })
-      return sendPage(reply, callPage(chooseLanguage(request.headers['accept-language']), shown, sandbox))
-    } catch (error) {
-      if (error instanceof OperationError) throw new Problem(error.status, error.kind, error.message, error.hint ?? '')
-      throw error
-    }
+  const { app, auth, now } = options
+  scope.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: mostFormBytes },
+    (_request, body, done) => {
+      // Dots stay in names (`f.status`), brackets mean nothing.
+      done(null, qs.parse(String(body), { depth: 0, parameterLimit: 500, arrayLimit: 500, plainObjects: false }))
+    },
+  )
+  const visitors = new WeakMap<FastifyRequest, Visitor>()
+  const pages = createPageScope(app, visitors)
+  await scope.register(doorRoutes, { pages, now })
+  await scope.register(async (inside) => {
+    guardPages(inside, pages, { auth, visitors })
+    await inside.register(callRoutes, { pages })
+    await inside.register(otherRoutes, { pages })
+    await inside.register(actionRoutes, { pages })
+    await inside.register(audioRoutes, { pages })
   })
 }

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { App } from '../../context.ts'
+import { listPortals } from '../../db/portals.ts'
+import { listDoubtful } from '../../db/reviews.ts'
+import { countParked } from '../../db/status.ts'
+import type { Auth, Visitor } from '../auth.ts'
+import { isLoopbackHost } from '../loopback.ts'
+import { Problem, readProblem } from '../problem.ts'
+import { readCookie } from '../session-cookie.ts'
+import { errorPage } from './door.ts'
+import type { View } from './view.ts'
+import { chooseLanguage } from './words/language.ts'
+
+export interface PageScope {
+  readonly app: App
+  /** Whose request it is; sends a person who is not in to the door. */
+  visitor(request: FastifyRequest): Visitor
+  view(request: FastifyRequest, flash?: View['flash']): Promise<View>
+  send(reply: FastifyReply, page: string, nonce?: string): FastifyReply
+  /** Language, theme and banner for pages that anybody may see. */
+  door(request: FastifyRequest): { language: View['language']; theme: View['theme']; sandbox: boolean }
+  /** Whether a browser will keep the session cookie that it is given here. */
+  overTls(request: FastifyRequest): boolean
+}
+
+const themeOf = (request: FastifyRequest): View['theme'] => {
+  const theme = readCookie(request, 'callsift-theme')
+  return theme === 'light' || theme === 'dark' ? theme : 'auto'
+}
+
+/** Nothing of a page comes from anywhere else, nothing inline runs; the player's own style sheet has a nonce. */
+const policyOf = (nonce: string | undefined) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self'${nonce === undefined ? '' : ` 'nonce-${nonce}'`}`,
+    "img-src 'self' data:",
+    "media-src 'self' blob:",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+
+const flashes: Readonly<Record<string, string>> = {
+  retried: 'didRetried',
+  rerun: 'didRerun',
+  'write-again': 'didWriteAgain',
+  assign: 'didAssign',
+  cancel: 'didCancel',
+  review: 'didReview',
+  cause: 'didCause',
+  gate: 'didGate',
+  password: 'passwordSaved',
+}
+
+export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visitor>): PageScope {
+  const sandbox = app.config.mode !== 'live'
+  const language = (request: FastifyRequest) =>
+    chooseLanguage(request.headers['accept-language'], readCookie(request, 'callsift-lang'))
+  const visitor = (request: FastifyRequest): Visitor => {
+    const known = visitors.get(request)
+    if (known === undefined) throw new Error('a page was asked for past the door')
+    return known
+  }
+  return {
+    app,
+    visitor,
+    view: async (request, flash = null) => {
+      const [parked, doubtful, portals] = await Promise.all([
+        countParked(app.db),
+        listDoubtful(app.db, { limit: 100 }),
+        listPortals(app.db),
+      ])
+      const chosen = language(request)
+      const did = flashes[String((request.query as { did?: unknown }).did)]
+      return {
+        language: chosen,
+        visitor: visitor(request),
+        theme: themeOf(request),
+        sandbox,
+        path: request.url,
+        now: new Date(),
+        timeZone: portals[0]?.settings.timeZone ?? 'UTC',
+        currency: app.config.prices.currency,
+        badges: { parked, review: doubtful.length },
+        nonce: randomBytes(16).toString('base64url'),
+        flash:
+          flash ?? (did === undefined ? null : { good: true, text: chosen.words[did as keyof typeof chosen.words] }),
+      }
+    },
+    send: (reply, page, nonce) =>
+      reply
+        .headers({
+          'content-security-policy': policyOf(nonce),
+          'referrer-policy': 'no-referrer',
+          'cross-origin-opener-policy': 'same-origin',
+          vary: 'accept-language, cookie',
+        })
+        .type('text/html; charset=utf-8')
+        .send(page),
+    door: (request) => ({ language: language(request), theme: themeOf(request), sandbox }),
+    overTls: (request) => request.protocol === 'https' || isLoopbackHost(request.headers.host),
+  }
+}
+
+/** Lets in who is known, sends a person to the login, and tells whatever goes wrong as a page. */
+export function guardPages(
+  scope: FastifyInstance,
+  pages: PageScope,
+  options: { auth: Auth; visitors: WeakMap<FastifyRequest, Visitor> },
+): void {
+  scope.addHook('onRequest', async (request, reply) => {
+    const visitor = await options.auth.page(request)
+    if (visitor !== null) {
+      options.visitors.set(request, visitor)
+      return
+    }
+    if (request.method !== 'GET' || request.headers['sec-fetch-dest'] === 'empty') {
+      throw new Problem(401, 'login_needed', 'You are not logged in.', 'Log in, then do it again.')
+    }
+    return reply.redirect(`/login?${new URLSearchParams({ to: request.url }).toString()}`, 303)
+  })
+  tellProblems(scope, pages)
+}
+
+export function tellProblems(scope: FastifyInstance, pages: PageScope): void {
+  scope.setErrorHandler((error, request, reply) => {
+    const problem = readProblem(error)
+    if (problem === null) throw error
+    const facts = { status: problem.status, detail: problem.message, mend: problem.mend }
+    return pages.send(reply.code(problem.status).headers(problem.headers), errorPage(pages.door(request), facts))
+  })
+}
+
+/** A path of this server to go back to; anything else leads to the list. */
+export function safePath(path: unknown): string {
+  if (typeof path !== 'string' || !/^\/(?![/\\])[\x21-\x7e]{0,2000}$/.test(path)) return '/calls'
+  return path
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import type { App } from '../context.ts'
+import { readBacklog, readFigures, readHours } from '../db/overview.ts'
+import { listDoubtful } from '../db/reviews.ts'
+import { costOf } from './cost-of.ts'
+import { defineOperation } from './operation.ts'
+import { readStatus } from './status.ts'
+
+const windows = { '24h': 24, '7d': 7 * 24 } as const
+
+export async function readOverview(app: App, window: keyof typeof windows) {
+  const hours = windows[window]
+  const [status, perHour, figures, backlog, doubtful] = await Promise.all([
+    readStatus(app),
+    readHours(app.db, hours),
+    readFigures(app.db, hours),
+    readBacklog(app.db),
+    listDoubtful(app.db, { limit: 100 }),
+  ])
+  return {
+    window,
+    perHour,
+    ...figures,
+    costMicros: costOf(app, figures),
+    currency: app.config.prices.currency,
+    backlog,
+    doubtful: doubtful.length,
+    status,
+  }
+}
+export type Overview = Awaited<ReturnType<typeof readOverview>>
+
+export const overview = defineOperation({
+  name: 'overview',
+  summary: 'Calls and failures by hour, times from webhook to timeline, verdicts, cost, gates, backlog and workers.',
+  input: z.strictObject({ window: z.enum(['24h', '7d']).default('24h') }),
+  run: async (app, input) => await readOverview(app, input.window),
+})
