@@ -1,5 +1,5 @@
 import type { HeardSegment, Span, TimePoint } from '../shapes.ts'
-import { recordingEnd, recordingTime } from './recording-time.ts'
+import { recordingSpan } from './recording-span.ts'
 
 /** Thresholds of Whisper's own reference decoder. */
 const NO_SPEECH = 0.6
@@ -51,7 +51,7 @@ export function dropInvented(
   let until = Number.NEGATIVE_INFINITY
   for (const segment of segments) {
     const text = words(segment.text)
-    const [from, to] = [recordingTime(timeMap, segment.start), recordingEnd(timeMap, segment.end)]
+    const { startSeconds: from, endSeconds: to } = recordingSpan(timeMap, segment)
     const voices = speech?.filter((span) => span.startSeconds < to && span.endSeconds > from)
     repeats = text === before ? repeats + 1 : 1
     const loops = repeats > MAX_REPEATS || (segment.compressionRatio ?? 0) > COMPRESSION

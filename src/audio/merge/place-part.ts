@@ -1,19 +1,17 @@
 import type { HeardPart, Span, TranscriptSegment } from '../shapes.ts'
 import { clip, joinSpans, lengthOf } from '../spans.ts'
 import { dropInvented, isKnown } from './drop-invented.ts'
-import { recordingEnd, recordingTime } from './recording-time.ts'
+import { recordingSpan } from './recording-span.ts'
 import { wordsOf } from './words-of.ts'
 
 /** What was heard of a part, with times of the recording and without what nobody said. `speech`: see `joinTrack`. */
 export function placePart(heard: HeardPart, speech: readonly Span[] | null): TranscriptSegment[] {
   const { timeMap, part, segments } = heard
   if (segments === null) return spread(heard, speech)
-  return dropInvented(segments, timeMap, speech).map((segment) => ({
-    speaker: part.speaker,
-    start: recordingTime(timeMap, segment.start),
-    end: recordingEnd(timeMap, Math.max(segment.start, segment.end)),
-    text: segment.text.trim(),
-  }))
+  return dropInvented(segments, timeMap, speech).map((segment) => {
+    const { startSeconds, endSeconds } = recordingSpan(timeMap, segment)
+    return { speaker: part.speaker, start: startSeconds, end: endSeconds, text: segment.text.trim() }
+  })
 }
 
 /** Without times, the words are spread evenly over the speech that was sent: near enough to read along, and told as estimated. */
