@@ -13,7 +13,16 @@ async function start(environment: Record<string, string> = {}): Promise<HttpApp>
   return http
 }
 
-const everyPage = ['/calls', '/causes', '/review', '/overview', '/overview?window=7d', '/deliveries', '/batches', '/account']
+const everyPage = [
+  '/calls',
+  '/causes',
+  '/review',
+  '/overview',
+  '/overview?window=7d',
+  '/deliveries',
+  '/batches',
+  '/account',
+]
 
 describe('pages', () => {
   test('O03: every word of others is escaped, and no script but our own may run', async () => {
@@ -27,8 +36,10 @@ describe('pages', () => {
     for (const path of [...everyPage, '/calls?q=%3Cscript%3E&cause=%3Cb%3E']) {
       const page = await http.get(path, visitor)
       expect([path, page.status]).toEqual([path, 200])
-      expect(page.headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/)
-      expect(page.text).not.toMatch(/<script>|<img|<b>Acme|javascript:|\son\w+=|\sstyle=/)
+      expect(page.headers['content-security-policy']).toMatch(
+        /^default-src 'none'; script-src 'self'; style-src 'self';/,
+      )
+      expect(page.text).not.toMatch(/<script>|<img|<b>Acme|javascript:|<[^>]*\son\w+=|<[^>]*\sstyle=/)
     }
     const list = await http.get('/calls', visitor)
     expect(list.text).toContain('&lt;img src=x onerror=alert(1)&gt;4567')
@@ -36,7 +47,7 @@ describe('pages', () => {
     const call = await http.get(`/calls/${id}`, visitor)
     expect(call.status).toBe(200)
     expect(call.text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
-    expect(call.text).not.toMatch(/<script>|<img|\son\w+=/)
+    expect(call.text).not.toMatch(/<script>|<img|<[^>]*\son\w+=/)
   })
 
   test('O01: without a login they lead to the door, and programs are told 401', async () => {
@@ -51,7 +62,9 @@ describe('pages', () => {
     expect((await http.post('/calls/1/retry', '')).status).toBe(401)
     expect((await http.get('/calls', { cookie: `__Host-callsift=${'A'.repeat(43)}` })).status).toBe(303)
     const { token } = (await http.operate('token.create', { name: 'page', role: 'viewer' })).answer
-    const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`anybody:${password}`).toString('base64')}` })
+    const basic = (password: string) => ({
+      authorization: `Basic ${Buffer.from(`anybody:${password}`).toString('base64')}`,
+    })
     expect((await http.get('/calls', basic(String(token)))).status).toBe(200)
     expect((await http.get('/calls', basic('wrong'))).status).toBe(401)
   })
@@ -164,7 +177,9 @@ describe('the door', () => {
     const secret = 'длинный пароль 1'
     const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString()
     expect((await http.post('/account', form({ password: secret }), visitor)).status).toBe(303)
-    expect((await http.post('/account', form({ password: 'another one here', old: 'wrong' }), visitor)).status).toBe(400)
+    expect((await http.post('/account', form({ password: 'another one here', old: 'wrong' }), visitor)).status).toBe(
+      400,
+    )
     const wrong = await http.post('/login', form({ name: 'Анна', password: 'wrong' }), from)
     expect(wrong.status).toBe(401)
     const again = await http.post('/login', form({ name: 'анна', password: secret, to: '/review' }), from)
@@ -188,8 +203,7 @@ describe('the door', () => {
     const http = await start()
     const from = { 'sec-fetch-site': 'same-origin' }
     const statuses: number[] = []
-    for (let n = 0; n < 7; n += 1)
-      statuses.push((await http.post('/login', 'name=admin&password=guess', from)).status)
+    for (let n = 0; n < 7; n += 1) statuses.push((await http.post('/login', 'name=admin&password=guess', from)).status)
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429])
     const last = await http.post('/login', 'name=other&password=guess', from)
     expect([last.status, Number(last.headers['retry-after']) > 0]).toEqual([429, true])
