@@ -101,7 +101,9 @@ function conditions(filter: CallFilter): RawBuilder<boolean> {
     all.push(sql`exists (select 1 from callsift.steps q where q.run_id = r.id and q.generation = r.generation
       and q.name = 'classifyLead' and q.state = 'done' and q.output->>'quality' = ${filter.quality})`)
   if (filter.cause !== undefined)
-    all.push(sql`(r.class = ${filter.cause} or r.state = 'running' and exists (select 1 from callsift.steps w
+    all.push(sql`(r.class = ${filter.cause} or r.class = 'exhausted' and exists (select 1 from callsift.steps w
+      join callsift.attempts a on a.step_id = w.id and a.fence = w.fence where w.run_id = r.id and w.generation = r.generation
+      and w.state = 'parked' and a.class = ${filter.cause}) or r.state = 'running' and exists (select 1 from callsift.steps w
       where w.run_id = r.id and w.generation = r.generation and w.state = 'ready' and w.class = ${filter.cause}))`)
   if (filter.step !== undefined)
     all.push(sql`r.state in ('running', 'parked') and exists (select 1 from callsift.steps w where w.run_id = r.id
@@ -123,7 +125,7 @@ export async function searchCalls(
       t.output->>'state' as written, (a.output->>'heardSeconds')::float8 as "heardSeconds",
       coalesce(f.entity_type_id, (l.output->'entity'->>'typeId')::int) as "entityTypeId",
       coalesce(f.entity_id, l.output->'entity'->>'id') as "entityId",
-      coalesce(f.run_class, w.class) as class, w.name as "stoppedAt", w.due_at as "dueAt"
+      coalesce(w.spent, f.run_class, w.class) as class, w.name as "stoppedAt", w.due_at as "dueAt"
     from (select c.id, c.portal_id as "portalId", c.call_ref as "callRef", c.activity_id as "activityId", c.source, c.direction,
         c.phone, c.line, c.user_id as "userId", c.duration_s as "durationSeconds", c.started_at as "startedAt",
         c.created_at as "createdAt", c.entity_type_id, c.entity_id, r.id as "runId", r.state, r.generation, r.class as run_class
@@ -135,7 +137,8 @@ export async function searchCalls(
     left join callsift.steps t on t.run_id = f."runId" and t.generation = f.generation and t.name = 'writeTimeline' and t.index = 0 and t.state = 'done'
     left join callsift.steps l on l.run_id = f."runId" and l.generation = f.generation and l.name = 'locateRecording' and l.index = 0 and l.state = 'done'
     left join callsift.steps a on a.run_id = f."runId" and a.generation = f.generation and a.name = 'planAudio' and a.index = 0 and a.state = 'done'
-    left join lateral (select s.class, s.name, case when s.state = 'ready' then s.due_at end as due_at from callsift.steps s
+    left join lateral (select s.class, s.name, case when s.class = 'exhausted' then (select a.class from callsift.attempts a
+        where a.step_id = s.id and a.fence = s.fence) end as spent, case when s.state = 'ready' then s.due_at end as due_at from callsift.steps s
       where s.run_id = f."runId" and s.generation = f.generation and s.state not in ('done', 'cancelled')
       order by s.state = 'parked' desc, s.class is not null desc, s.id limit 1) w on true
     order by f.id desc`.execute(db)

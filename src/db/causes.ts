@@ -2,7 +2,9 @@ import { sql } from 'kysely'
 import type { Queryable } from './connect.ts'
 
 export interface Cause {
+  /** Of attempts that were used up, what the last of them met. */
   readonly class: string
+  readonly exhausted: boolean
   /** `parked` needs a person, `blocked` stands behind a closed gate, `waiting` goes on by itself. */
   readonly standing: 'parked' | 'blocked' | 'waiting'
   readonly step: string
@@ -29,18 +31,20 @@ export interface Cause {
 export async function listCausesInFull(db: Queryable): Promise<Cause[]> {
   const rows = await sql<Cause>`
     with standing as (
-      select id, run_id, name, class, 'parked' as standing, coalesce(finished_at, created_at) as at, null::timestamptz as due_at
-        from callsift.steps where state = 'parked' and class is not null
+      select s.id, s.run_id, s.name, coalesce(case when s.class = 'exhausted' then a.class end, s.class) as class,
+          s.class = 'exhausted' as exhausted, 'parked' as standing, coalesce(s.finished_at, s.created_at) as at, null::timestamptz as due_at
+        from callsift.steps s left join callsift.attempts a on a.step_id = s.id and a.fence = s.fence
+        where s.state = 'parked' and s.class is not null
       union all
-      select id, run_id, name, class, case when blocked_by is null then 'waiting' else 'blocked' end, created_at, due_at
+      select id, run_id, name, class, false, case when blocked_by is null then 'waiting' else 'blocked' end, created_at, due_at
         from callsift.steps where state = 'ready' and class is not null
           and (blocked_by is not null or due_at > clock_timestamp() or class = 'unknown_step')),
     groups as (
       select s.class, s.standing, s.name, count(distinct s.run_id)::int as calls, min(s.at) as first_at, max(s.at) as last_at,
         min(s.due_at) as due_at, max(s.id) as newest, max(s.run_id) as run_id,
-        count(distinct s.run_id) filter (where s.at > m.at)::int as since
+        bool_or(s.exhausted) as exhausted, count(distinct s.run_id) filter (where s.at > m.at)::int as since
       from standing s left join callsift.cause_marks m on m.class = s.class group by s.class, s.standing, s.name)
-    select g.class, g.standing, g.name as step, g.calls, g.first_at as "firstAt", g.last_at as "lastAt",
+    select g.class, g.exhausted, g.standing, g.name as step, g.calls, g.first_at as "firstAt", g.last_at as "lastAt",
       case when g.standing = 'waiting' then g.due_at end as "nextDueAt", n.message, n.hint, n.policy,
       a.http_status as "httpStatus", a.request_id as "requestId", c.id as "callId",
       m.state as mark, m.at as "markedAt", m.actor as "markedBy", m.until as "ignoredUntil", g.since

@@ -15,6 +15,7 @@ export type CauseAction = 'wait' | 'retry' | 'fix'
 
 const CauseShape = z.object({
   class: z.string(),
+  exhausted: z.boolean(),
   standing: z.enum(['parked', 'blocked', 'waiting']),
   step: z.string(),
   calls: z.number(),
@@ -37,6 +38,7 @@ const CauseShape = z.object({
 
 function actionOf(cause: Cause): CauseAction {
   if (cause.standing !== 'parked') return 'wait'
+  if (cause.exhausted) return 'retry'
   return cause.policy === 'fix' ? 'fix' : 'retry'
 }
 
@@ -54,7 +56,8 @@ export async function readCauseList(app: App) {
     return {
       ...cause,
       title: known ? text.title : (cause.message ?? text.title),
-      mend: known ? text.mend : (hint ?? text.mend),
+      // What is tried again by itself is no more, once its attempts are used up.
+      mend: cause.exhausted ? describeClass('exhausted').mend : known ? text.mend : (hint ?? text.mend),
       action: actionOf({ ...cause, policy, hint, mark }),
       status: statusOf({ ...cause, policy, hint, mark }),
     }

@@ -39,7 +39,7 @@ describe('pages', () => {
       expect(page.headers['content-security-policy']).toMatch(
         /^default-src 'none'; script-src 'self'; style-src 'self';/,
       )
-      expect(page.text).not.toMatch(/<script>|<img|<b>Acme|javascript:|\son\w+=|\sstyle=/)
+      expect(page.text).not.toMatch(/<script>|<img|<b>Acme|javascript:|<[^>]*\son\w+=|<[^>]*\sstyle=/)
     }
     const list = await http.get('/calls', visitor)
     expect(list.text).toContain('&lt;img src=x onerror=alert(1)&gt;4567')
@@ -47,7 +47,7 @@ describe('pages', () => {
     const call = await http.get(`/calls/${id}`, visitor)
     expect(call.status).toBe(200)
     expect(call.text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
-    expect(call.text).not.toMatch(/<script>|<img|\son\w+=/)
+    expect(call.text).not.toMatch(/<script>|<img|<[^>]*\son\w+=/)
   })
 
   test('O01: without a login they lead to the door, and programs are told 401', async () => {

@@ -56,7 +56,7 @@ describe('E5 the image', () => {
     for (const stage of stages) expect(stage).toMatch(/^FROM node:24-bookworm-slim\b/)
     expect(last).not.toMatch(/npm (ci|install|run)|apt-get|COPY \.|--from=build \/app\/node_modules/)
     expect(last).toContain('rm -rf /usr/local/lib/node_modules')
-    expect(stages[0]).toContain('npm ci --omit=dev --ignore-scripts')
+    expect(stages[0]).toContain('npm ci --omit=dev --omit=optional --ignore-scripts')
   })
 
   test('runs as an account without rights, ends on SIGTERM, and tells its health', () => {

@@ -58,10 +58,15 @@ function answer(view: View, shown: CallShown): Html {
   const { words, code } = view.language
   const stopped = shown.steps.find((step) => step.state === 'parked')
   if (stopped?.class != null) {
-    const text = classWords(view.language, stopped.class)
     const last = stopped.attempts.at(-1)
-    const how = [last?.httpStatus == null ? null : `HTTP ${last.httpStatus}`, stopped.class]
-      .filter((one) => one !== null)
+    // Of attempts that were used up, what they met says more.
+    const spent = stopped.class === 'exhausted' && last?.class != null
+    const text = {
+      title: classWords(view.language, spent ? (last.class ?? '') : stopped.class).title,
+      mend: classWords(view.language, stopped.class).mend,
+    }
+    const how = [last?.httpStatus == null ? null : `HTTP ${last.httpStatus}`, spent ? last?.class : stopped.class]
+      .filter((one) => one != null)
       .join(', ')
     return html`<section class="banner bad" role="alert"><div><strong>${text.title}</strong> ${words.tale_stopped} «${stepName(words, stopped.name)}» (<code>${how}</code>). ${code === 'ru' ? text.mend : (stopped.hint ?? text.mend)}${stopped.message !== null && html`<p class="dim">${stopped.message}</p>`}</div></section>`
   }

@@ -11,7 +11,7 @@ export function causeCard(view: View, cause: CauseLine, options: { brief: boolea
   const { words, code } = view.language
   const text = classWords(view.language, cause.class)
   const title = code === 'ru' ? text.title : cause.title
-  const mend = code === 'ru' ? text.mend : cause.mend
+  const mend = code === 'ru' ? classWords(view.language, cause.exhausted ? 'exhausted' : cause.class).mend : cause.mend
   const tone =
     cause.status === 'ignored' || cause.status === 'resolved' ? 'idle' : cause.action === 'wait' ? 'warn' : 'bad'
   const code_ = cause.httpStatus === null ? '' : `${cause.httpStatus} · `
