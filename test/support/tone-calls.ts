@@ -58,7 +58,9 @@ export async function writeToneCall(options: ToneCallOptions): Promise<ToneCall>
   const total = Math.round(seconds * RATE)
   let next = 0
   const name = () => (next++).toString(36).padStart(3, '0')
-  const voices = Array.from({ length: channels }, () => createVoice({ random, name, pauses, alone: channels === 1 }))
+  const voices = Array.from({ length: channels }, () =>
+    createVoice({ random, name, pauses, alone: channels === 1, total }),
+  )
   async function* samples(): AsyncGenerator<Buffer> {
     yield headOf(total, channels)
     for (let at = 0; at < total; at += RATE) {
@@ -74,13 +76,19 @@ export async function writeToneCall(options: ToneCallOptions): Promise<ToneCall>
   }
   await pipeline(Readable.from(samples()), createWriteStream(path))
   const words = voices.flatMap((voice, channel) => voice.words.map((word) => ({ ...word, channel })))
-  // A word that the end of the call cuts off was not said.
-  return { path, seconds, words: words.filter((word) => word.end <= seconds).sort((a, b) => a.start - b.start) }
+  return { path, seconds, words: words.sort((a, b) => a.start - b.start) }
 }
 
 /** Sentences of four to eight words, with pauses between them: of half a second to a second and a half alone, of seconds beside another. */
-function createVoice(options: { random: () => number; name: () => string; pauses: boolean; alone: boolean }) {
-  const { random, name, pauses, alone } = options
+function createVoice(options: {
+  random: () => number
+  name: () => string
+  pauses: boolean
+  alone: boolean
+  /** Samples of the whole call. */
+  total: number
+}) {
+  const { random, name, pauses, alone, total } = options
   const words: ToneWord[] = []
   let rest = new Int16Array(0)
   let at = 0
@@ -90,6 +98,8 @@ function createVoice(options: { random: () => number; name: () => string; pauses
     // Tones come with silence around them: without pauses the words alone follow each other.
     const own = pauses ? tones : tones.subarray(EDGE_SAMPLES, tones.length - EDGE_SAMPLES)
     const pauseSeconds = !pauses ? 0 : alone ? 0.2 + random() : 0.5 + random() * 5
+    // What the end of the call would cut off is not begun: half a word may be heard as one, or not.
+    if (at + rest.length + own.length > total) return new Int16Array(total + RATE - at - rest.length)
     const sentence = new Int16Array(own.length + Math.round(pauseSeconds * RATE))
     sentence.set(own)
     const heard = decodeTones(
