@@ -10,14 +10,16 @@ const MAX_THREADS = Math.max(1, availableParallelism() - 1)
 
 /** A damaged container can send a demuxer into a loop that never looks at a clock, so the thread is watched from outside. */
 const WATCH_EVERY_MS = 250
-/** A busy thread's time includes waiting for a core, so it gets more than the CPU limit, which the probe itself keeps. */
+/** More than the CPU limit, which the probe itself keeps: this is for what never looks at a clock. */
 const BUSY_FACTOR = 2
 const BUSY_GRACE_MS = 2000
+/** Where Node cannot tell a thread's CPU time (before 24.6), its busy time stands for it, most of which may be waiting for a core. */
+const WAITING_FACTOR = 5
 
 interface Thread {
   readonly worker: Worker
-  /** Time its loop had been busy when the file at hand was given to it, ms. */
-  busyBefore: number
+  /** What it had spent when the file at hand was given to it, ms. */
+  spentBefore: number
 }
 
 let running = 0
@@ -57,7 +59,7 @@ function startThread(): Thread {
     // A small nursery: blocks of sound live for a moment, and a large one would fill with them before it is swept.
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 8 },
   })
-  const thread = { worker, busyBefore: 0 }
+  const thread = { worker, spentBefore: 0 }
   // One that dies while nobody waits for it is simply not asked again.
   worker.on('error', () => undefined)
   worker.once('exit', () => {
@@ -76,6 +78,8 @@ async function askThread(
   const { worker } = thread
   worker.ref()
   try {
+    thread.spentBefore = await spentMs(worker)
+    signal?.throwIfAborted()
     const answer = await listen(thread, limits, signal, () => worker.postMessage({ ...task, limits }))
     // An idle thread must not keep a program alive that has nothing else to do.
     worker.unref()
@@ -94,7 +98,6 @@ function listen(
   begin: () => void,
 ): Promise<Answer> {
   const { worker } = thread
-  const busyMs = () => worker.performance.eventLoopUtilization().active
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const abort = () => reject(signal?.reason)
   const fail = (error: NodeJS.ErrnoException) =>
@@ -102,11 +105,12 @@ function listen(
   const leave = (code: number) =>
     reject(new Error(`The thread that measures recordings ended with code ${code} and no answer.`))
   const watchdog = setInterval(() => {
-    const spentMs = busyMs() - thread.busyBefore
-    if (spentMs > limits.maxCpuMs * BUSY_FACTOR + BUSY_GRACE_MS)
-      reject(tooExpensive(`kept a thread busy for ${Math.round(spentMs / 1000)} s`))
+    void spentMs(worker).then((now) => {
+      const spent = now - thread.spentBefore
+      if (spent > limits.maxCpuMs * BUSY_FACTOR + BUSY_GRACE_MS)
+        reject(tooExpensive(`kept a thread busy for ${Math.round(spent / 1000)} s`))
+    })
   }, WATCH_EVERY_MS)
-  thread.busyBefore = busyMs()
   worker.once('message', resolve)
   worker.once('error', fail)
   worker.once('exit', leave)
@@ -117,6 +121,14 @@ function listen(
     signal?.removeEventListener('abort', abort)
     worker.off('message', resolve).off('error', fail).off('exit', leave)
   })
+}
+
+/** CPU time of the thread until now, ms. */
+async function spentMs(worker: Worker): Promise<number> {
+  if (typeof worker.cpuUsage !== 'function') return worker.performance.eventLoopUtilization().active / WAITING_FACTOR
+  // A thread that is just starting, or has ended, cannot be asked.
+  const usage = await worker.cpuUsage().catch(() => ({ user: 0, system: 0 }))
+  return (usage.user + usage.system) / 1000
 }
 
 function tooExpensive(what: string, cause?: unknown): Permanent {

@@ -10,7 +10,8 @@ import { giveWay } from './give-way.ts'
 /** A WAV of four hours at 16 kHz and two channels is 460 MB; what is larger is a bomb. */
 const MAX_WAV_BYTES = 600_000_000
 const MAX_CPU_SECONDS = 30
-const MAX_WALL_MS = 120_000
+/** It gives way to others, so it may have to wait for its CPU time. */
+const MAX_WALL_MS = 600_000
 const MAX_SAID = 4_000
 
 /** Where ffmpeg is: the path given, else the first of that name in PATH; null where there is none. */
