@@ -6,6 +6,7 @@ import pg from 'pg'
 import type { Log } from '../log.ts'
 import { createPglitePool } from './pglite-pool.ts'
 import type { Schema } from './schema.ts'
+import { surviveLostClients } from './survive-lost-clients.ts'
 
 export type Database = Kysely<Schema>
 /** A transaction, or the database itself where one statement is enough. */
@@ -37,6 +38,7 @@ function openPostgres(databaseUrl: string, log: Log): Connection {
   const pool = new pg.Pool({ ...settings, max: 12 })
   const loosePool = new pg.Pool({ ...settings, max: 8, options: '-c synchronous_commit=off' })
   for (const each of [pool, loosePool]) {
+    surviveLostClients(each)
     each.on('error', (error) => log.warn({ error: error.message }, 'an idle database connection was lost'))
   }
   const db = overPool(pool)

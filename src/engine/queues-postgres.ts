@@ -10,6 +10,7 @@ import {
 } from 'bullmq'
 import pg from 'pg'
 import { PglitePool } from '../db/pglite-pool.ts'
+import { surviveLostClients } from '../db/survive-lost-clients.ts'
 import { UsageError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import {
@@ -112,6 +113,7 @@ function poolBeside(pool: pg.Pool, timings: QueueTimings): StorePool {
     query_timeout: timings.answerMs * 2,
     keepAlive: true,
   })
+  surviveLostClients(beside)
   // BullMQ's type wants overloads of `on` where pg's types have one generic: the same method, said differently.
   return beside as EventEmitter as typeof beside & StorePool
 }

@@ -24,6 +24,7 @@ describe.skipIf(database === undefined || shared === undefined)(what, () => {
       const env = {
         CALLSIFT_DATA: dataDir,
         CALLSIFT_PORT: '0',
+        CALLSIFT_SECRET_KEY: 'a secret of the tests, long enough',
         DATABASE_URL: database?.url ?? '',
         REDIS_URL: redis.url,
       }

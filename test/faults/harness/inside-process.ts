@@ -1,15 +1,27 @@
 // Loaded with --import into each process under test: tells what only a process itself can know, and does to it what only it can do to itself.
 import dns from 'node:dns'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 
 let names: 'fail' | 'work' = 'work'
+let since: readonly [ranMs: number, waitedMs: number] = [0, 0]
+
+/** How long the main thread has run, and has waited for a processor while it could have; ms. */
+function readSchedule(): readonly [ranMs: number, waitedMs: number] {
+  const [ran = 0, waited = 0] = readFileSync('/proc/self/schedstat', 'utf8').split(' ').map(Number)
+  return [ran / 1e6, waited / 1e6]
+}
 
 if (isMainThread && process.send !== undefined) {
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
+  // A start is all imports and first compilations: the promise about the loop begins after it.
+  setTimeout(() => {
+    since = readSchedule()
+    delay.reset()
+  }, 3_000).unref()
   holdNames()
   process.on('message', (message: { ask?: 'usage'; blockMs?: number; names?: 'fail' | 'work' }) => {
     if (message.names !== undefined) names = message.names
@@ -17,12 +29,16 @@ if (isMainThread && process.send !== undefined) {
     if (message.blockMs !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.blockMs)
     if (message.ask !== 'usage') return
     const { rss, heapUsed } = process.memoryUsage()
+    const [ranMs, waitedMs] = readSchedule()
     process.send?.({
+      ranMs: ranMs - since[0],
+      waitedMs: waitedMs - since[1],
       rssMb: rss / 2 ** 20,
       heapMb: heapUsed / 2 ** 20,
       loopP99Ms: Math.max(0, delay.percentile(99) / 1e6 - 10),
       files: readdirSync('/proc/self/fd').length,
     })
+    since = [ranMs, waitedMs]
     delay.reset()
   })
   // A harness that is gone leaves nothing behind; and being watched keeps no program from ending.

@@ -7,6 +7,9 @@ export interface Usage {
   readonly heapMb: number
   readonly loopP99Ms: number
   readonly files: number
+  /** Of the main thread since it was last asked: time on a processor, and time in which it waited for one. */
+  readonly ranMs: number
+  readonly waitedMs: number
 }
 
 /** One process of the program under test, over all its lives. */
