@@ -15,7 +15,12 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** They say how long something takes, which says nothing while the suite's other files take the cores: they come last, one by one. */
-const timed = ['test/system/cli-demo.test.ts', 'test/system/http-slow-clients.test.ts']
+const timed = [
+  'test/system/cli-demo.test.ts',
+  'test/system/http-slow-clients.test.ts',
+  'test/system/dashboard-many.test.ts',
+  'test/browser/**',
+]
 
 const common = { testTimeout: 60_000, hookTimeout: 120_000, pool: 'forks' } as const
 

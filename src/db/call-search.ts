@@ -48,6 +48,7 @@ export interface FoundCall {
   readonly class: string | null
   readonly stoppedAt: string | null
   readonly dueAt: Date | null
+  readonly blocked: boolean
   readonly quality: string | null
   readonly score: number | null
   readonly doubtful: boolean
@@ -125,7 +126,8 @@ export async function searchCalls(
       t.output->>'state' as written, (a.output->>'heardSeconds')::float8 as "heardSeconds",
       coalesce(f.entity_type_id, (l.output->'entity'->>'typeId')::int) as "entityTypeId",
       coalesce(f.entity_id, l.output->'entity'->>'id') as "entityId",
-      coalesce(w.spent, f.run_class, w.class) as class, w.name as "stoppedAt", w.due_at as "dueAt"
+      coalesce(w.spent, f.run_class, w.class) as class, w.name as "stoppedAt", w.due_at as "dueAt",
+      coalesce(w.blocked, false) as blocked
     from (select c.id, c.portal_id as "portalId", c.call_ref as "callRef", c.activity_id as "activityId", c.source, c.direction,
         c.phone, c.line, c.user_id as "userId", c.duration_s as "durationSeconds", c.started_at as "startedAt",
         c.created_at as "createdAt", c.entity_type_id, c.entity_id, r.id as "runId", r.state, r.generation, r.class as run_class
@@ -138,7 +140,7 @@ export async function searchCalls(
     left join callsift.steps l on l.run_id = f."runId" and l.generation = f.generation and l.name = 'locateRecording' and l.index = 0 and l.state = 'done'
     left join callsift.steps a on a.run_id = f."runId" and a.generation = f.generation and a.name = 'planAudio' and a.index = 0 and a.state = 'done'
     left join lateral (select s.class, s.name, case when s.class = 'exhausted' then (select a.class from callsift.attempts a
-        where a.step_id = s.id and a.fence = s.fence) end as spent, case when s.state = 'ready' then s.due_at end as due_at from callsift.steps s
+        where a.step_id = s.id and a.fence = s.fence) end as spent, case when s.state = 'ready' then s.due_at end as due_at, s.blocked_by is not null as blocked from callsift.steps s
       where s.run_id = f."runId" and s.generation = f.generation and s.state not in ('done', 'cancelled')
       order by s.state = 'parked' desc, s.class is not null desc, s.id limit 1) w on true
     order by f.id desc`.execute(db)

@@ -98,9 +98,8 @@ export async function removeCall(trx: Queryable, call: Erasable): Promise<Record
     reviews: await count(sql`delete from callsift.reviews where call_id = ${call.id}`),
   }
   await sql`delete from callsift.bulk_retry_calls where call_id = ${call.id}`.execute(trx)
-  // What was answered to a request about the call, and filters that somebody searched it by.
+  // What was answered to a request about the call.
   await sql`update callsift.idempotency set answer = null where action = any(${subjects}::text[])`.execute(trx)
-  await sql`update callsift.bulk_retries set filter = filter - 'q' where filter ? 'q'`.execute(trx)
   if (call.uploadId !== null)
     removed['uploads'] = await count(sql`delete from callsift.uploads u where u.id = ${call.uploadId}
       and not exists (select 1 from callsift.calls c where c.upload_id = u.id)`)
@@ -134,7 +133,6 @@ const touched = [
   'audit',
   'alerts',
   'reviews',
-  'bulk_retries',
   'idempotency',
 ]
 

@@ -19,14 +19,14 @@ export interface ChangeHub {
   stop(): Promise<void>
 }
 
-const pollMs = 200
+const pollMs = 150
 /** A transaction is stamped with its beginning: one that took this long to commit is still seen. */
 const lookBackMicros = 5_000_000n
 const longestAbsenceMicros = 600_000_000n
 const most = 1_000
 
 /**
- * Asks the record what has changed, five times a second and only while somebody watches: the steps themselves tell nobody anything, so
+ * Asks the record what has changed, some times a second and only while somebody watches: the steps themselves tell nobody anything, so
  * being watched costs them nothing.
  */
 export function createChangeHub(app: App): ChangeHub {
@@ -39,6 +39,7 @@ export function createChangeHub(app: App): ChangeHub {
   const told = new Map<string, string>()
   const open = new Map<string, string>()
   let bulksBefore = new Map<string, number>()
+  let rounds = 0
 
   const begin = async () => {
     sequence = BigInt(await readSequence(app.db))
@@ -85,7 +86,10 @@ export function createChangeHub(app: App): ChangeHub {
     const changed = new Set<string>()
     await lookAtRuns(changed)
     await lookAtAttempts(changed)
-    const bulks = (await lookAtBulks()).map(({ id, done, total }) => ({ id, done, total }))
+    // Once a second while none is under way: few retries, many looks.
+    rounds += 1
+    const looks = bulksBefore.size > 0 || rounds % 5 === 0
+    const bulks = looks ? (await lookAtBulks()).map(({ id, done, total }) => ({ id, done, total })) : []
     if (changed.size === 0 && bulks.length === 0) return
     for (const tell of watchers) tell({ sequence: String(sequence), calls: [...changed], bulks })
   }

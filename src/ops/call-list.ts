@@ -33,6 +33,7 @@ const CallLine = z.object({
   class: z.string().nullable(),
   stoppedAt: z.string().nullable(),
   dueAt: z.iso.datetime().nullable(),
+  blocked: z.boolean(),
   quality: z.string().nullable(),
   score: z.number().nullable(),
   doubtful: z.boolean(),

@@ -87,7 +87,8 @@ export const retryStart = defineOperation({
       actor: caller.actor,
       reason: input.reason ?? null,
       filter,
-      asked: input.filter ?? { ids: input.ids?.length },
+      // Somebody may have searched by a number: it is not kept.
+      asked: input.filter === undefined ? { ids: input.ids?.length } : { ...input.filter, q: input.filter.q && '…' },
       from: input.from ?? null,
     })
     app.bulkRetries.kick()

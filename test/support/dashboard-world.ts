@@ -137,4 +137,21 @@ async function fill(world: DashboardWorld, until: <V>(look: () => Promise<V | un
   sandbox.clearFaults()
   sandbox.addFault({ route: 'chat', kind: 'status', status: 402, code: 'INSUFFICIENT_BALANCE' })
   await world.ring(`${heard} unpaid`, 'running', 'insufficient_balance')
+  await knock(world.server.url)
+}
+
+/** Events that are not taken in: of a portal that nobody knows, and one that has not the shape of an event. */
+async function knock(url: string): Promise<void> {
+  const stranger = {
+    event: 'ONVOXIMPLANTCALLEND',
+    'auth[member_id]': 'f'.repeat(32),
+    'auth[application_token]': 'guessed-token',
+  }
+  for (const form of [
+    stranger,
+    { event: 'ONCRMDEALADD', 'auth[member_id]': 'f'.repeat(32), 'auth[application_token]': 'x'.repeat(12) },
+  ]) {
+    const answer = await fetch(`${url}/webhooks/bitrix24`, { method: 'POST', body: new URLSearchParams(form) })
+    await answer.arrayBuffer()
+  }
 }

@@ -41,11 +41,65 @@ afterAll(async () => {
 })
 beforeEach(() => sandbox.clearFaults())
 
+/** What the tests look at of the answers, whichever route they come from. */
+interface Body {
+  readonly calls: readonly {
+    readonly id: string
+    readonly quality: string
+    readonly callRef: string
+    readonly entityId: string
+    readonly phone: string
+    readonly strip: readonly { readonly name: string; readonly state: string }[]
+  }[]
+  readonly nextCursor: string | null
+  readonly run: { readonly state: string; readonly generation: number } | undefined
+  readonly call: { readonly id: string }
+  readonly causes: readonly { readonly class: string; readonly status: string }[]
+  readonly status: string
+  readonly audit: readonly { readonly action: string }[]
+  readonly effects: readonly { readonly state: string }[]
+  readonly retryId: string
+  readonly deliveries: readonly unknown[]
+  readonly verdicts: readonly unknown[]
+  readonly examples: readonly unknown[]
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, RouteDescription>>>>
+}
+
+interface RouteDescription {
+  readonly operationId: string
+  readonly parameters: readonly { readonly name: string }[]
+  readonly requestBody: {
+    readonly content: Readonly<Record<string, { readonly schema: { readonly properties: object } }>>
+  }
+  readonly responses: Readonly<
+    Record<
+      string,
+      {
+        readonly content: Readonly<
+          Record<string, { readonly schema: { readonly properties: { readonly calls: { readonly type: string } } } }>
+        >
+      }
+    >
+  >
+}
+
 interface Answer {
   readonly status: number
   readonly headers: Record<string, unknown>
-  // biome-ignore lint/suspicious/noExplicitAny: what an answer holds is what each test says of it
-  readonly body: any
+  readonly body: Body
+}
+
+function only<Value>(values: readonly Value[]): Value {
+  const [first] = values
+  if (first === undefined) throw new Error('there is none')
+  return first
+}
+
+function routeOf(body: Body, path: string, method: string): RouteDescription {
+  const found = body.paths[path]?.[method]
+  if (found === undefined) throw new Error(`${method} ${path} is not described`)
+  return found
 }
 
 async function api(
@@ -63,7 +117,7 @@ async function api(
     },
     body: body === undefined ? null : JSON.stringify(body),
   })
-  return { status: answer.statusCode, headers: answer.headers, body: await answer.body.json() }
+  return { status: answer.statusCode, headers: answer.headers, body: (await answer.body.json()) as Body }
 }
 const get = (path: string) => api('GET', `v1${path}`)
 const post = (path: string, body: unknown = {}, headers: Record<string, string> = {}) =>
@@ -83,10 +137,10 @@ describe('lists', () => {
   test('are narrowed by state, verdict, step, portal, time and words, paged by cursor, and counted', async () => {
     const ids = [await ring('done'), await ring('done'), await ring('done')]
     const first = await get('/calls?limit=2')
-    expect(first.body.calls.map((call: { id: string }) => call.id)).toEqual([ids[2], ids[1]])
+    expect(first.body.calls.map((call) => call.id)).toEqual([ids[2], ids[1]])
     const second = await get(`/calls?limit=2&cursor=${first.body.nextCursor}`)
     expect(second.body).toMatchObject({ calls: [{ id: ids[0] }], nextCursor: null })
-    const [call] = first.body.calls
+    const call = only(first.body.calls)
     expect(call).toMatchObject({
       state: 'done',
       direction: 'in',
@@ -94,7 +148,7 @@ describe('lists', () => {
       costMicros: expect.any(Number),
       doubtful: expect.any(Boolean),
     })
-    expect(call.strip.map((cell: { name: string; state: string }) => `${cell.name} ${cell.state}`)).toEqual([
+    expect(call.strip.map((cell) => `${cell.name} ${cell.state}`)).toEqual([
       'locateRecording done',
       'planAudio done',
       'transcribePart done',
@@ -137,16 +191,16 @@ describe('what failed', () => {
         callId: id,
       }),
     ])
-    const cause = causes[0].class
+    const cause = only(causes).class
     expect((await post(`/causes/${cause}/resolve`)).body.status).toBe('resolved')
     expect((await get('/causes')).body.causes[0]).toMatchObject({ status: 'resolved', markedBy: 'local' })
     failJudge()
     const other = await ring('parked')
     expect((await get('/causes')).body.causes[0]).toMatchObject({ status: 'regressed', calls: 2, since: 1 })
     await post(`/causes/${cause}/ignore`, { hours: 24 })
-    expect((await get('/causes')).body.causes[0].status).toBe('ignored')
+    expect(only((await get('/causes')).body.causes).status).toBe('ignored')
     await post(`/causes/${cause}/reopen`)
-    expect((await get('/causes')).body.causes[0].status).toBe('open')
+    expect(only((await get('/causes')).body.causes).status).toBe('open')
 
     const before = paidFor('transcriptions')
     sandbox.clearFaults()
@@ -154,11 +208,8 @@ describe('what failed', () => {
     const both = await Promise.all([post(`/calls/${id}/retry`, {}, key), post(`/calls/${id}/retry`, {}, key)])
     expect(both.map((one) => one.status).sort()).toEqual(expect.arrayContaining([202]))
     expect((await post(`/calls/${id}/retry`, {}, key)).body).toEqual({ callId: id, freed: 1 })
-    await expect.poll(async () => (await get(`/calls/${id}`)).body.run.state, { timeout: 20_000 }).toBe('done')
-    expect(
-      (await get(`/calls/${id}`)).body.audit.filter((entry: { action: string }) => entry.action === 'call.retry')
-        .length,
-    ).toBe(1)
+    await expect.poll(async () => (await get(`/calls/${id}`)).body.run?.state, { timeout: 20_000 }).toBe('done')
+    expect((await get(`/calls/${id}`)).body.audit.filter((entry) => entry.action === 'call.retry').length).toBe(1)
     expect(paidFor('transcriptions')).toBe(before)
     expect(await post(`/calls/${id}/retry`, { call: 1 }, key)).toMatchObject({ status: 202 })
     expect(await post(`/calls/${id}/retry`)).toMatchObject({
@@ -181,7 +232,7 @@ describe('what failed', () => {
     await expect
       .poll(async () => (await get(`/retries/${started.body.retryId}`)).body, { timeout: 20_000 })
       .toMatchObject({ total: 2, done: 2, outcomes: { retried: 1, nothing_parked: 1 }, finishedAt: expect.any(String) })
-    await expect.poll(async () => (await get(`/calls/${other}`)).body.run.state, { timeout: 20_000 }).toBe('done')
+    await expect.poll(async () => (await get(`/calls/${other}`)).body.run?.state, { timeout: 20_000 }).toBe('done')
   })
 
   test('O09: what is written is not written again unless that is asked for', async () => {
@@ -194,7 +245,7 @@ describe('what failed', () => {
     expect((await post(`/calls/${id}/write-again`)).status).toBe(400)
     expect((await post(`/calls/${id}/write-again`, { yes: true })).status).toBe(202)
     await expect
-      .poll(async () => (await get(`/calls/${id}`)).body.effects.map((one: { state: string }) => one.state), {
+      .poll(async () => (await get(`/calls/${id}`)).body.effects.map((one) => one.state), {
         timeout: 20_000,
       })
       .toEqual(['written', 'written'])
@@ -202,10 +253,10 @@ describe('what failed', () => {
 
   test('of two people who run a call again from one page, one does', async () => {
     const id = await ring('done')
-    const seen = (await get(`/calls/${id}`)).body.run.generation
+    const seen = (await get(`/calls/${id}`)).body.run?.generation
     const asked = await Promise.all([1, 2].map(() => post(`/calls/${id}/rerun`, { from: 'classifyLead', seen })))
     expect(asked.map((one) => one.status).sort()).toEqual([202, 409])
-    await expect.poll(async () => (await get(`/calls/${id}`)).body.run.state, { timeout: 20_000 }).toBe('done')
+    await expect.poll(async () => (await get(`/calls/${id}`)).body.run?.state, { timeout: 20_000 }).toBe('done')
   })
 })
 
@@ -327,13 +378,13 @@ describe('rights', () => {
       '/api/v1/deliveries',
     ])
       expect(body.paths).toHaveProperty([path])
-    const list = body.paths['/api/v1/calls'].get
-    expect(list.parameters.map((one: { name: string }) => one.name)).toEqual(
+    const list = routeOf(body, '/api/v1/calls', 'get')
+    expect(list.parameters.map((one) => one.name)).toEqual(
       expect.arrayContaining(['status', 'cause', 'q', 'cursor', 'limit']),
     )
-    expect(list.responses[200].content['application/json'].schema.properties.calls.type).toBe('array')
-    const retry = body.paths['/api/v1/retries'].post
-    expect(retry.requestBody.content['application/json'].schema.properties).toHaveProperty('dryRun')
+    expect(list.responses['200']?.content['application/json']?.schema.properties.calls.type).toBe('array')
+    const retry = routeOf(body, '/api/v1/retries', 'post')
+    expect(retry.requestBody.content['application/json']?.schema.properties).toHaveProperty('dryRun')
     const ids = Object.values(body.paths).flatMap((path) => Object.values(path as object).map((one) => one.operationId))
     expect(new Set(ids).size).toBe(ids.length)
   })

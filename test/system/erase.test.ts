@@ -69,6 +69,8 @@ async function rowsLeft(): Promise<Record<string, number>> {
     'effects',
     'inbox',
     'uploads',
+    'reviews',
+    'bulk_retry_calls',
   ] as const) {
     const { n } = await on.app.db
       .selectFrom(`callsift.${table}`)
@@ -84,6 +86,8 @@ describe('an erasure', () => {
     const call = await ring()
     const { runId, callId } = await take(call)
     await finished(runId)
+    await operate('review.decide', { call: callId, decision: 'corrected', reason: `He said: ${phrase}.` })
+    await operate('retry.start', { ids: [callId], from: 'classifyLead' })
     expect(await scanBytes(on.app.config.dataDir, [phrase])).not.toEqual([])
     const before = await rowsLeft()
     const report = await operate('call.erase', { call: callId, dryRun: true })

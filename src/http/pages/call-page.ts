@@ -68,7 +68,7 @@ function answer(view: View, shown: CallShown): Html {
     const how = [last?.httpStatus == null ? null : `HTTP ${last.httpStatus}`, spent ? last?.class : stopped.class]
       .filter((one) => one != null)
       .join(', ')
-    return html`<section class="banner bad" role="alert"><div><strong>${text.title}</strong> ${words.tale_stopped} «${stepName(words, stopped.name)}» (<code>${how}</code>). ${code === 'ru' ? text.mend : (stopped.hint ?? text.mend)}${stopped.message !== null && html`<p class="dim">${stopped.message}</p>`}</div></section>`
+    return html`<section class="banner bad" role="alert"><div><strong>${text.title}.</strong> ${words.tale_stopped} «${stepName(words, stopped.name)}» (<code>${how}</code>). ${code === 'ru' || spent ? text.mend : (stopped.hint ?? text.mend)}${stopped.message !== null && html`<p class="dim">${stopped.message}</p>`}</div></section>`
   }
   const waits = shown.steps.find((step) => step.state === 'ready' && step.class !== null)
   if (waits?.class != null) {

@@ -63,7 +63,7 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
       .filter((id) => RowId.safeParse(id).success)
       .slice(0, 100)
     const [view, found] = await Promise.all([
-      pages.view(request),
+      pages.rowView(request),
       searchCalls(app.db, { ids, partOfPhone: false }, { limit: 100 }),
     ])
     const rows = found.map((call) => callRow(view, lineOf(app, pages.visitor(request), call)))

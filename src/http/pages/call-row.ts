@@ -26,7 +26,7 @@ function result(view: View, call: CallLine): Html {
     return html`<span class="score ${call.quality}"><b>${call.score}</b> ${qualityWord(words, call.quality)}</span>${call.doubtful && html`<small class="warn">${words.needsReview}</small>`}${call.written === 'observed' && html`<small>${words.entryObserved}</small>`}`
   }
   if (call.state === 'running' && call.class !== null) {
-    return html`<span>${classWords(view.language, call.class).title}</span><small>${call.dueAt !== null && html`${words.nextTry} ${timeOfDay(view, call.dueAt)}`}</small>`
+    return html`<span>${classWords(view.language, call.class).title}</span><small>${call.blocked ? words.blocked : call.dueAt !== null && html`${words.nextTry} ${timeOfDay(view, call.dueAt)}`}</small>`
   }
   if (call.class !== null) return html`<span class="dim">${classWords(view.language, call.class).title}</span>`
   return html`<span class="dim">${words.inProgress}</span>${call.stoppedAt !== null && html`<small>${stepName(words, call.stoppedAt)}</small>`}`

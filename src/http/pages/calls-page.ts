@@ -42,7 +42,7 @@ export function callsPage(view: View, facts: CallsFacts): string {
   const open = facts.causes.filter((cause) => cause.status === 'open' || cause.status === 'regressed')
   const body = html`<h1 class="hidden">${words.navCalls}</h1>${gateBanners(view, facts.overview.status.gates)}
 ${!isFiltered && figures(view, facts)}
-${!isFiltered && open.length > 0 && html`<section aria-labelledby="causes-title"><div class="head"><h2 id="causes-title">${words.failuresByCause}</h2><a href="/causes">${words.allCauses}</a></div><div class="cards">${open.slice(0, 6).map((cause) => causeCard(view, cause, { brief: true }))}</div></section>`}
+${!isFiltered && open.length > 0 && html`<section aria-labelledby="causes-title"><div class="head"><h2 id="causes-title">${words.failuresByCause}</h2><a href="/causes">${words.allCauses}</a></div><div class="cards">${open.slice(0, 6).map((cause) => causeCard(view, cause, { brief: true, level: 3 }))}</div></section>`}
 ${filters(view, facts)}
 ${facts.calls.length === 0 ? nothing(view, facts, isFiltered) : table(view, facts)}`
   return frame(view, { title: words.navCalls, tab: 'calls', body, live: true })
@@ -56,7 +56,7 @@ function figures(view: View, { overview }: CallsFacts): Html {
     .filter((cause) => cause.state !== 'parked')
     .reduce((sum, cause) => sum + cause.runs, 0)
   return html`<dl class="figures"><div><dt>${words.callsPerDay}</dt><dd><b>${count(view, calls)}</b>${hourBars(view, overview.perHour, { small: true })}</dd></div>
-<div><dt>${words.needsAction}</dt><dd><b class="${view.badges.parked > 0 ? 'bad' : ''}">${count(view, view.badges.parked)}</b><small>${count(view, selfHealing)} ${words.retryingThemselves}</small></dd></div>
+<div><dt>${words.needsAction}</dt><dd><b class="${view.badges.parked > 0 ? 'bad' : ''}">${count(view, view.badges.parked)}</b><small>${words.retryingThemselves}: ${count(view, selfHealing)}</small></dd></div>
 <div><dt>${words.webhookToTimeline}</dt><dd><b>${overview.p95Ms === null ? '–' : span(view, overview.p95Ms)}</b><small>${overview.p50Ms === null ? '' : `${words.median} ${span(view, overview.p50Ms)}`}</small></dd></div>
 <div><dt>${words.leadQuality}</dt><dd>${qualityBar(view, overview)}</dd></div>
 <div><dt>${words.aiCost}</dt><dd><b>${overview.costMicros === null ? '–' : money(view, overview.costMicros)}</b><small>${overview.costMicros === null ? words.noPrices : judged > 0 && `${money(view, overview.costMicros / judged)} ${words.perCall}`}</small></dd></div></dl>`

@@ -7,7 +7,7 @@ import type { View } from './view.ts'
 import { classWords } from './words/class-words.ts'
 
 /** A cause in plain words, with the one sensible action. */
-export function causeCard(view: View, cause: CauseLine, options: { brief: boolean }): Html {
+export function causeCard(view: View, cause: CauseLine, options: { brief: boolean; level: 2 | 3 }): Html {
   const { words, code } = view.language
   const text = classWords(view.language, cause.class)
   const title = code === 'ru' ? text.title : cause.title
@@ -15,8 +15,9 @@ export function causeCard(view: View, cause: CauseLine, options: { brief: boolea
   const tone =
     cause.status === 'ignored' || cause.status === 'resolved' ? 'idle' : cause.action === 'wait' ? 'warn' : 'bad'
   const code_ = cause.httpStatus === null ? '' : `${cause.httpStatus} · `
-  return html`<article class="card ${tone}"><h3><a href="/calls?cause=${encodeURIComponent(cause.class)}"><b>${count(view, cause.calls)}</b> ${title}</a></h3>
-<p class="dim">${code_}${stepName(words, cause.step)} · ${!options.brief && html`${words.firstSeen} ${age(view, cause.firstAt)} · `}${words.lastSeen} ${age(view, cause.lastAt)}</p>
+  const head = html`<a href="/calls?cause=${encodeURIComponent(cause.class)}"><b>${count(view, cause.calls)}</b> ${title}</a>`
+  return html`<article class="card ${tone}">${options.level === 2 ? html`<h2>${head}</h2>` : html`<h3>${head}</h3>`}
+<p class="dim">${code_}${stepName(words, cause.step)} · ${!options.brief && html`${words.firstSeen} ${age(view, cause.firstAt)} ${words.ago} · `}${words.lastSeen} ${age(view, cause.lastAt)} ${words.ago}</p>
 ${cause.status === 'regressed' && html`<p class="bad"><strong>${words.regressed}</strong> (${count(view, cause.since)}, ${words.resolvedBy} ${cause.markedBy} ${moment(view, cause.markedAt)})</p>`}
 ${cause.status === 'ignored' && html`<p class="dim">${words.ignoredUntil} ${moment(view, cause.ignoredUntil)} · ${cause.markedBy}</p>`}
 ${cause.status === 'resolved' && html`<p class="dim">${words.resolvedBy} ${cause.markedBy} ${moment(view, cause.markedAt)}</p>`}

@@ -13,7 +13,7 @@ export function causesPage(view: View, facts: { causes: readonly CauseLine[]; ga
   const open = facts.causes.filter(isOpen)
   const others = facts.causes.filter((cause) => !isOpen(cause))
   const body = html`<h1>${words.causesTitle}</h1>${gateBanners(view, facts.gates)}
-${open.length === 0 ? html`<p class="panel empty">${words.causesNone}</p>` : html`<div class="cards wide">${open.map((cause) => causeCard(view, cause, { brief: false }))}</div>`}
-${others.length > 0 && html`<h2>${words.resolvedCauses}</h2><div class="cards wide">${others.map((cause) => causeCard(view, cause, { brief: false }))}</div>`}`
+${open.length === 0 ? html`<p class="panel empty">${words.causesNone}</p>` : html`<div class="cards wide">${open.map((cause) => causeCard(view, cause, { brief: false, level: 2 }))}</div>`}
+${others.length > 0 && html`<h2>${words.resolvedCauses}</h2><div class="cards wide">${others.map((cause) => causeCard(view, cause, { brief: false, level: 3 }))}</div>`}`
   return frame(view, { title: words.navCauses, tab: 'causes', body })
 }

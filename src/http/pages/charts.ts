@@ -35,7 +35,7 @@ export function qualityBar(view: View, mix: { high: number; medium: number; low:
   return html`<svg class="mix" viewBox="0 0 260 10" width="260" height="10" preserveAspectRatio="none" role="img" aria-label="${words.qualityMix}: ${text}">${parts.map(
     (one) => {
       const width = (mix[one] / all) * 260
-      const rect = html`<rect class="${one}" x="${x.toFixed(1)}" y="0" width="${Math.max(1, width - 2).toFixed(1)}" height="10" rx="3"/>`
+      const rect = html`<rect class="${one}" x="${x.toFixed(1)}" y="0" width="${Math.max(1, width - 2).toFixed(1)}" height="10"/>`
       x += width
       return rect
     },

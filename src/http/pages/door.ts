@@ -15,7 +15,7 @@ function outside(door: Door, title: string, body: Html): string {
   const { words, code } = door.language
   return html`<!doctype html>
 <html lang="${code}" data-theme="${door.theme}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>${door.sandbox && 'SANDBOX '}${title} · ${words.title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="${assetRoot}/app.css"></head>
-<body>${door.sandbox && html`<p class="sandbox" role="note">${words.sandboxBanner}</p>`}<main id="main" class="door"><p class="brand">${words.title}</p><h1>${title}</h1>${body}</main></body></html>`
+<body>${door.sandbox && html`<header><p class="sandbox" role="note">${words.sandboxBanner}</p></header>`}<main id="main" class="door"><p class="brand">${words.title}</p><h1>${title}</h1>${body}</main></body></html>`
     .markup
 }
 

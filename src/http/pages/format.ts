@@ -11,7 +11,12 @@ export function number(view: View, value: number, digits = 0): string {
 export function money(view: View, micros: number | null): string {
   if (micros === null) return ''
   const format = (currency: string) =>
-    new Intl.NumberFormat(locales[view.language.code], { style: 'currency', currency, minimumFractionDigits: 2 })
+    new Intl.NumberFormat(locales[view.language.code], {
+      style: 'currency',
+      currency,
+      currencyDisplay: 'narrowSymbol',
+      minimumFractionDigits: 2,
+    })
   const amount = micros / 1_000_000
   return /^[A-Z]{3}$/.test(view.currency)
     ? format(view.currency).format(amount)

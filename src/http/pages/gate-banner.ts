@@ -12,7 +12,7 @@ export function gateBanners(view: View, gates: Status['gates']): Html {
   return html`${gates.map((gate) => {
     const text = classWords(view.language, gate.class ?? '')
     const byPerson = gate.opensInMs === null
-    return html`<section class="banner ${byPerson ? 'bad' : 'warn'}" role="alert"><div><strong>${words.gateClosed} ${gate.name}: ${gate.class === null ? gate.message : text.title}</strong><p>${code === 'ru' || gate.hint === null ? text.mend : gate.hint} ${count(view, gate.waiting)} ${words.gateWaiting}. ${
+    return html`<section class="banner ${byPerson ? 'bad' : 'warn'}" role="alert"><div><strong>${words.gateClosed} ${gate.name}: ${gate.class === null ? gate.message : text.title}</strong><p>${code === 'ru' || gate.hint === null ? text.mend : gate.hint} ${words.gateWaiting}: ${count(view, gate.waiting)}. ${
       gate.opensInMs === null
         ? words.gateProbed
         : html`${words.gateOpensAt} ${timeOfDay(view, new Date(view.now.getTime() + gate.opensInMs))}.`

@@ -11,12 +11,16 @@ import type { View } from './view.ts'
 export function overviewPage(view: View, facts: Overview): string {
   const { words, code } = view.language
   const { status } = facts
+  // A closed gate has a banner of its own.
+  const alarms = status.alarms.filter(
+    (alarm) => !status.gates.some((gate) => alarm.startsWith(gate.message ?? gate.name)),
+  )
   const alive = status.workers.filter((worker) => worker.alive).length
   const calls = facts.perHour.reduce((sum, hour) => sum + hour.calls, 0)
   const tab = (window: '24h' | '7d', text: string) =>
     html`<a href="/overview?window=${window}"${facts.window === window && html` aria-current="true"`}>${text}</a>`
   const body = html`<div class="head"><h1>${words.overviewTitle}</h1><nav class="states" aria-label="${words.period}">${tab('24h', words.window24h)}${tab('7d', words.window7d)}</nav></div>
-${status.ok ? html`<p class="banner good" role="status">${words.allGood}</p>` : code === 'en' && html`<section class="banner warn" role="alert"><div><strong>${words.alarms}</strong><ul>${status.alarms.map((alarm) => html`<li>${alarm}</li>`)}</ul></div></section>`}
+${status.ok ? html`<p class="banner good" role="status">${words.allGood}</p>` : code === 'en' && alarms.length > 0 && html`<section class="banner warn" role="alert"><div><strong>${words.alarms}</strong><ul>${alarms.map((alarm) => html`<li>${alarm}</li>`)}</ul></div></section>`}
 ${gateBanners(view, status.gates)}
 <dl class="figures"><div><dt>${words.navCalls}</dt><dd><b>${count(view, calls)}</b><small>${count(view, facts.written)} ${words.entries}</small></dd></div>
 <div><dt>${words.needsAction}</dt><dd><b class="${status.runs.parked > 0 ? 'bad' : ''}">${count(view, status.runs.parked)}</b></dd></div>

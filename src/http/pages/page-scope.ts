@@ -17,6 +17,8 @@ export interface PageScope {
   /** Whose request it is; sends a person who is not in to the door. */
   visitor(request: FastifyRequest): Visitor
   view(request: FastifyRequest, flash?: View['flash']): Promise<View>
+  /** Without what stands above a page: for its rows. */
+  rowView(request: FastifyRequest): Promise<View>
   send(reply: FastifyReply, page: string, nonce?: string): FastifyReply
   /** Language, theme and banner for pages that anybody may see. */
   door(request: FastifyRequest): { language: View['language']; theme: View['theme']; sandbox: boolean }
@@ -64,31 +66,36 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
     if (known === undefined) throw new Error('a page was asked for past the door')
     return known
   }
+  const base = async (request: FastifyRequest): Promise<View> => {
+    const [portal] = await listPortals(app.db)
+    return {
+      language: language(request),
+      visitor: visitor(request),
+      theme: themeOf(request),
+      sandbox,
+      path: request.url,
+      now: new Date(),
+      timeZone: portal?.settings.timeZone ?? 'UTC',
+      currency: app.config.prices.currency,
+      badges: { parked: 0, review: 0 },
+      nonce: randomBytes(16).toString('base64url'),
+      flash: null,
+    }
+  }
   return {
     app,
     visitor,
+    rowView: base,
     view: async (request, flash = null) => {
-      const [parked, doubtful, portals] = await Promise.all([
+      const [view, parked, doubtful] = await Promise.all([
+        base(request),
         countParked(app.db),
         listDoubtful(app.db, { limit: 100 }),
-        listPortals(app.db),
       ])
-      const chosen = language(request)
+      const { words } = view.language
       const did = flashes[String((request.query as { did?: unknown }).did)]
-      return {
-        language: chosen,
-        visitor: visitor(request),
-        theme: themeOf(request),
-        sandbox,
-        path: request.url,
-        now: new Date(),
-        timeZone: portals[0]?.settings.timeZone ?? 'UTC',
-        currency: app.config.prices.currency,
-        badges: { parked, review: doubtful.length },
-        nonce: randomBytes(16).toString('base64url'),
-        flash:
-          flash ?? (did === undefined ? null : { good: true, text: chosen.words[did as keyof typeof chosen.words] }),
-      }
+      const done = did === undefined ? null : { good: true, text: words[did as keyof typeof words] }
+      return { ...view, badges: { parked, review: doubtful.length }, flash: flash ?? done }
     },
     send: (reply, page, nonce) =>
       reply

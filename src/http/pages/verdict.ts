@@ -39,7 +39,7 @@ export function verdictPanel(view: View, shown: CallShown, facts: VerdictFacts):
   return html`<section class="panel" aria-labelledby="verdict-title"><h2 id="verdict-title">${words.verdict}</h2>${
     verdict === null
       ? html`<p class="dim">${shown.run?.state === 'done' || shown.run?.state === 'cancelled' ? words.noVerdictEver : `${words.noVerdict} ${stepName(words, standing(shown))}`}</p>`
-      : html`<p class="big ${verdict.quality}"><b>${verdict.score}</b> ${qualityWord(words, verdict.quality)}<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="6" rx="3"/><rect class="${verdict.quality}" width="${verdict.score}" height="6" rx="3"/></svg></p><p>${verdict.reason}</p>${
+      : html`<p class="big ${verdict.quality}"><b>${verdict.score}</b> ${qualityWord(words, verdict.quality)}<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="6"/><rect class="${verdict.quality}" width="${verdict.score}" height="6"/></svg></p><p>${verdict.reason}</p>${
           verdict.doubts.length > 0 &&
           html`<div class="note warn"><strong>${words.doubtsTitle}</strong><ul>${verdict.doubts.map((doubt) => html`<li>${doubtWords(view.language, doubt)}</li>`)}</ul></div>`
         }${facts.reviews.map((review) => decided(view, review))}`
@@ -74,5 +74,5 @@ function entryShown(view: View, { outputs: { entry }, domain }: VerdictFacts): H
     kept: words.entryKept,
     observed: words.entryObserved,
   }
-  return html`<h3>${words.timelineEntry} <small>${states[entry.state] ?? entry.state}${entry.externalId !== null && ` · № ${entry.externalId}`}</small></h3><p>${entity(view, { entityTypeId: entry.entity?.typeId ?? null, entityId: entry.entity === null ? null : String(entry.entity.id), domain })}</p><blockquote><strong>${entry.title}</strong>${entry.text.split('\n').map((line) => html`<br>${line}`)}</blockquote>`
+  return html`<h3>${words.timelineEntry} <small>${states[entry.state] ?? entry.state}${entry.externalId !== null && ` · № ${entry.externalId}`}</small></h3><p>${entity(view, { entityTypeId: entry.entity?.typeId ?? null, entityId: entry.entity === null ? null : String(entry.entity.id), domain })}</p><details><summary>${entry.title}</summary><blockquote>${entry.text.split('\n').map((line) => html`${line}<br>`)}</blockquote></details>`
 }

@@ -178,7 +178,7 @@ const flush = () => {
     } catch {
       for (const id of ids) missed.add(id)
     }
-  }, 60)
+  }, 40)
 }
 
 const newest = () =>

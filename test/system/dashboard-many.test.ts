@@ -1,0 +1,115 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { callEnd, type HttpApp, startHttpApp } from '../support/http-app.ts'
+import { seedCalls } from '../support/seed-calls.ts'
+import { freshDatabase } from '../support/stores.ts'
+
+// A record of a year: what an operator looks at must still be there at once.
+const database = await freshDatabase('The dashboard with 100,000 calls')
+const amount = { calls: 100_000, failures: 5_000 }
+
+describe.skipIf(database === undefined)('with 100,000 calls and 5,000 failures', () => {
+  let http: HttpApp
+  let visitor: Record<string, string> = {}
+
+  beforeAll(async () => {
+    http = await startHttpApp({ environment: { DATABASE_URL: database?.url ?? '' } })
+    await http.addPortal()
+    await seedCalls(http.app.db, 'acme', amount)
+    visitor = await http.visit('operator')
+  }, 300_000)
+  afterAll(async () => {
+    await http?.close()
+    await database?.drop()
+  })
+
+  /** The best of five: what the server needs, without what the machine's other work adds. */
+  const best = async (path: string): Promise<number> => {
+    let least = Number.POSITIVE_INFINITY
+    for (let n = 0; n < 5; n += 1) {
+      const startedAt = performance.now()
+      const answer = await http.get(path, visitor)
+      least = Math.min(least, performance.now() - startedAt)
+      expect([path, answer.status]).toEqual([path, 200])
+    }
+    return least
+  }
+
+  test('list and causes answer in less than 200 ms, by whatever they are narrowed', async () => {
+    const took: Record<string, number> = {}
+    for (const path of [
+      '/calls',
+      '/api/v1/calls',
+      '/api/v1/calls?status=parked',
+      '/api/v1/calls?cursor=50000',
+      '/api/v1/calls?quality=low&period=7d',
+      '/api/v1/calls?cause=ai_provider_unavailable',
+      '/api/v1/calls?step=classifyLead',
+      '/api/v1/calls?q=deal%201234',
+      '/api/v1/calls?q=%2B74950012345',
+      '/api/v1/calls?q=externalCall.seed.777',
+      '/api/v1/calls/counts',
+      '/causes',
+      '/api/v1/causes',
+      '/review',
+      '/overview',
+    ])
+      took[path] = Math.round(await best(path))
+    process.stdout.write(`${JSON.stringify(took)}\n`)
+    expect(Object.entries(took).filter(([, ms]) => ms >= 200)).toEqual([])
+    const { causes } = JSON.parse((await http.get('/api/v1/causes', visitor)).text) as { causes: { calls: number }[] }
+    expect(causes.reduce((sum, cause) => sum + cause.calls, 0)).toBe(amount.failures)
+  })
+
+  test('O06: a retry of 5,000 goes on in the background, shows how far it is, and what comes in meanwhile is taken in as fast', async () => {
+    const json = { ...visitor, 'content-type': 'application/json' }
+    await http.app.start()
+    const ingest = async (until: () => boolean, name: string): Promise<number> => {
+      const took: number[] = []
+      for (let n = 0; n < 40 || !until(); n += 1) {
+        const startedAt = performance.now()
+        const answer = await http.post(
+          '/webhooks/bitrix24',
+          callEnd({ CALL_ID: `${name} ${n}`, CRM_ACTIVITY_ID: String(n + (name === 'quiet' ? 1 : 100_000)) }),
+        )
+        took.push(performance.now() - startedAt)
+        expect(answer.status).toBe(200)
+      }
+      return took.sort((a, b) => a - b)[Math.floor(took.length * 0.95)] ?? 0
+    }
+    const quiet = await ingest(() => true, 'quiet')
+    const startedAt = performance.now()
+    const started = await http.post('/api/v1/retries', JSON.stringify({ filter: { status: 'parked' } }), json)
+    expect(started.status).toBe(202)
+    const { retryId, accepted } = JSON.parse(started.text) as { retryId: string; accepted: number }
+    expect(accepted).toBe(amount.failures)
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    const seen: number[] = []
+    let finished = false
+    const watching = (async () => {
+      while (!finished) {
+        const now = JSON.parse((await http.get(`/api/v1/retries/${retryId}`, visitor)).text) as {
+          done: number
+          finishedAt: string | null
+        }
+        seen.push(now.done)
+        finished = now.finishedAt !== null
+        if (!finished) await wait(50)
+      }
+    })()
+    const busy = await ingest(() => finished, 'busy')
+    await watching
+    process.stdout.write(
+      JSON.stringify({
+        seconds: Math.round(performance.now() - startedAt) / 1000,
+        looks: seen.length,
+        p95QuietMs: Math.round(quiet),
+        p95BusyMs: Math.round(busy),
+      }),
+    )
+    expect(new Set(seen).size).toBeGreaterThan(2)
+    expect(seen.at(-1)).toBe(amount.failures)
+    expect(JSON.parse((await http.get('/api/v1/calls/counts', visitor)).text)).toMatchObject({ parked: 0 })
+    expect(busy).toBeLessThan(Math.max(50, quiet * 5))
+  })
+})
