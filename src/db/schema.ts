@@ -1,10 +1,17 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { PortalSettings } from './portal-settings.ts'
-
-type Stamp = ColumnType<Date, Date | string | undefined, Date | string>
-type StampOrNull = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
-type Json = ColumnType<unknown, string | null | undefined, string | null>
-type Id = Generated<string>
+import type { Id, Json, Stamp, StampOrNull } from './schema-columns.ts'
+import type {
+  BulkRetryCallTable,
+  BulkRetryTable,
+  CauseMarkTable,
+  IdempotencyTable,
+  LoginLinkTable,
+  ReviewTable,
+  Role,
+  SessionTable,
+  UserTable,
+} from './schema-people.ts'
 
 export type RunState = 'running' | 'done' | 'parked' | 'cancelled'
 /** `ready` has no job (it may be due later, or behind a gate); `dispatched` has one; `joining` waits for child runs. */
@@ -54,82 +61,6 @@ export interface TokenTable {
   revoked_at: StampOrNull
   role: ColumnType<Role, Role | undefined, Role>
   expires_at: StampOrNull
-}
-
-/** Each may do what those before it may. */
-export type Role = 'viewer' | 'operator' | 'admin'
-
-export interface UserTable {
-  id: Id
-  name: string
-  role: Role
-  /** scrypt, with its parameters and salt; null = only by a login link. */
-  password: string | null
-  created_at: Stamp
-  last_login_at: StampOrNull
-}
-
-export interface SessionTable {
-  /** SHA-256 of what the cookie holds. */
-  digest: string
-  user_id: string
-  created_at: Stamp
-  seen_at: Stamp
-}
-
-export interface LoginLinkTable {
-  digest: string
-  user_id: string
-  expires_at: Stamp
-}
-
-export interface CauseMarkTable {
-  class: string
-  state: 'resolved' | 'ignored'
-  at: Stamp
-  /** Of an ignored one: when it shows again. */
-  until: StampOrNull
-  actor: string
-}
-
-export interface BulkRetryTable {
-  id: Id
-  actor: string
-  reason: string | null
-  filter: Json
-  from_step: string | null
-  total: number
-  created_at: Stamp
-  finished_at: StampOrNull
-}
-
-export interface BulkRetryCallTable {
-  bulk_id: string
-  call_id: string
-  /** Null until its turn; then `retried`, or why it was left alone. */
-  outcome: string | null
-}
-
-export interface IdempotencyTable {
-  actor: string
-  action: string
-  key: string
-  digest: string
-  answer: Json
-  created_at: Stamp
-}
-
-export interface ReviewTable {
-  id: Id
-  call_id: string
-  generation: number
-  decision: 'approved' | 'corrected' | 'rejected'
-  quality: string | null
-  score: number | null
-  reason: string | null
-  model_verdict: Json
-  actor: string
-  at: Stamp
 }
 
 export interface InboxTable {

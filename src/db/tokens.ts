@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { digestToken } from '../seal.ts'
 import type { Queryable } from './connect.ts'
-import type { Role } from './schema.ts'
+import type { Role } from './schema-people.ts'
 
 /** An API token as it may be shown: the token itself is known only to who was given it. */
 export interface TokenFacts {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { digestToken } from '../seal.ts'
 import type { Database, Queryable } from './connect.ts'
-import type { Role } from './schema.ts'
+import type { Role } from './schema-people.ts'
 
 export interface User {
   readonly id: string

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { finishAudit, startAudit } from '../db/audit.ts'
-import type { Role } from '../db/schema.ts'
+import type { Role } from '../db/schema-people.ts'
 import { UsageError } from '../errors.ts'
 
 /** Who asks: a user, a token's name, `local` for the owner's own command line. Stands in the audit rows. */
