@@ -1,6 +1,7 @@
 import type { Id, Json, Stamp, StampOrNull } from './schema-columns.ts'
 
-/** Who looks and acts, and what they decided (migration `dashboard`). */
+// Who looks and acts, and what they decided (migration `dashboard`).
+
 /** Each may do what those before it may. */
 export type Role = 'viewer' | 'operator' | 'admin'
 

@@ -97,7 +97,7 @@ export async function readStatus(app: App) {
   if (!answers) alarms.push('The queue does not answer. Calls are taken in and go on when it is back.')
   if (portals.length === 0) alarms.push('No portal has been added yet. Add one with `callsift portal add`.')
   for (const gate of gates.filter((one) => one.opensInMs === null))
-    alarms.push(`${gate.message}. ${gate.waiting} steps wait behind it.`)
+    alarms.push(`${gate.message}. Steps waiting behind it: ${gate.waiting}.`)
   for (const gate of gates.filter((one) => one.class === 'cap_reached' && one.waiting > 0))
     alarms.push(`${gate.message}. ${gate.waiting} steps wait. ${gate.hint ?? ''}`.trim())
   if (runs.parked > 0) alarms.push(`${runs.parked} calls are parked and need a person.`)
