@@ -190,7 +190,19 @@ describe.skipIf(encoder === null)('bombs', () => {
     const bomb = join(folder, 'bomb.mp3')
     await runFfmpeg(['-f', 'lavfi', '-i', 'sine=r=48000:d=3000', '-ac', '2', '-b:a', '64k', bomb])
     await http.post('/webhooks/bitrix24', callEnd({ CALL_ID: 'warm', CRM_ACTIVITY_ID: '' }))
-    const limits = { ...DEFAULT_PROBE_LIMITS, maxCpuMs: 600 }
+    const post = async (callId: string) => {
+      const startedAt = performance.now()
+      const { status } = await http.post('/webhooks/bitrix24', callEnd({ CALL_ID: callId, CRM_ACTIVITY_ID: '' }))
+      expect(status).toBe(200)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      return performance.now() - startedAt - 10
+    }
+    const p99 = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0
+    // Whatever else the machine does slows these as well.
+    const calm: number[] = []
+    for (let n = 0; n < 100; n += 1) calm.push(await post(`calm-${n}`))
+    const mostMs = Math.max(100, 3 * p99(calm))
+    const limits = { ...DEFAULT_PROBE_LIMITS, maxCpuMs: 200 }
     const delay = monitorEventLoopDelay({ resolution: 5 })
     delay.enable()
     let [alive, most] = [0, 0]
@@ -209,22 +221,18 @@ describe.skipIf(encoder === null)('bombs', () => {
     })
     const times: number[] = []
     for (let n = 0; working; n += 1) {
-      const startedAt = performance.now()
-      const { status } = await http.post('/webhooks/bitrix24', callEnd({ CALL_ID: `bomb-${n}`, CRM_ACTIVITY_ID: '' }))
-      times.push(performance.now() - startedAt)
-      expect(status).toBe(200)
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      times.push(await post(`bomb-${n}`))
     }
     delay.disable()
     const ended = await bombs
     expect(ended.every((one) => one.status === 'fulfilled' || /CPU/.test(String(one.reason)))).toBe(true)
-    times.sort((a, b) => a - b)
     expect(times.length).toBeGreaterThan(50)
-    expect(times[Math.floor(times.length * 0.99)]).toBeLessThan(100)
-    expect(delay.percentile(99) / 1e6).toBeLessThan(100)
+    expect(p99(times)).toBeLessThan(mostMs)
+    expect(delay.percentile(99) / 1e6).toBeLessThan(mostMs)
     process.off('worker', count)
     expect(most).toBeGreaterThan(0)
     expect(most).toBeLessThanOrEqual(availableParallelism())
     await http.close()
-  })
+    // They give way to the events, so on a busy machine they take their time.
+  }, 180_000)
 })
