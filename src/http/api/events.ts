@@ -31,7 +31,8 @@ export async function eventsRoute(scope: FastifyInstance, options: { auth: Auth;
         },
       )
     }
-    const first = await firstWords(hub, request.headers['last-event-id'])
+    const { since } = request.query as { since?: string | string[] }
+    const first = await firstWords(hub, request.headers['last-event-id'] ?? since)
     reply.hijack()
     const stream = reply.raw
     stream.writeHead(200, {
@@ -66,9 +67,9 @@ async function ping(auth: Auth, request: FastifyRequest, stream: ServerResponse)
   }
 }
 
-async function firstWords(hub: ChangeHub, lastEventId: string | string[] | undefined): Promise<string> {
-  if (typeof lastEventId === 'string' && /^\d{1,18}$/.test(lastEventId)) {
-    const missed = await hub.since(lastEventId)
+async function firstWords(hub: ChangeHub, lastSeen: string | string[] | undefined): Promise<string> {
+  if (typeof lastSeen === 'string' && /^\d{1,18}$/.test(lastSeen)) {
+    const missed = await hub.since(lastSeen)
     return missed === null ? `id: ${await hub.now()}\nevent: reload\ndata: {}\n\n` : tell(missed)
   }
   return `id: ${await hub.now()}\nevent: hello\ndata: {}\n\n`

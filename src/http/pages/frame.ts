@@ -24,7 +24,7 @@ export function frame(view: View, facts: PageFacts): string {
 <meta name="color-scheme" content="light dark"><title>${view.sandbox ? 'SANDBOX ' : ''}${facts.title} · ${words.title}</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${assetRoot}/app.css">
 <script type="module" src="${assetRoot}/app.js"></script>${facts.player === true && html`<script type="module" src="${assetRoot}/player.js"></script>`}</head>
-<body${facts.live === true && html` data-live="/api/v1/events"`}><a class="skip" href="#main">${words.skip}</a>
+<body${facts.live === true && html` data-live="/api/v1/events?since=${view.sequence}"`}><a class="skip" href="#main">${words.skip}</a>
 ${header(view, facts)}
 <main id="main" tabindex="-1">${view.flash !== null && html`<p class="flash ${view.flash.good ? 'good' : 'bad'}" role="status">${view.flash.text}</p>`}${facts.body}</main>
 ${keys(view)}</body>

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../../context.ts'
+import { readSequence } from '../../db/changes.ts'
 import { listPortals } from '../../db/portals.ts'
 import { listDoubtful } from '../../db/reviews.ts'
 import { countParked } from '../../db/status.ts'
@@ -67,7 +68,7 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
     return known
   }
   const base = async (request: FastifyRequest): Promise<View> => {
-    const [portal] = await listPortals(app.db)
+    const [sequence, [portal]] = await Promise.all([readSequence(app.db), listPortals(app.db)])
     return {
       language: language(request),
       visitor: visitor(request),
@@ -78,6 +79,7 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
       timeZone: portal?.settings.timeZone ?? 'UTC',
       currency: app.config.prices.currency,
       badges: { parked: 0, review: 0 },
+      sequence,
       nonce: randomBytes(16).toString('base64url'),
       flash: null,
     }

@@ -13,6 +13,8 @@ export interface View {
   readonly timeZone: string
   readonly currency: string
   readonly badges: { readonly parked: number; readonly review: number }
+  /** Where the changes stood when the page was made: what happens until a browser listens is told to it then. */
+  readonly sequence: string
   /** Lets the player's own style sheet in. */
   readonly nonce: string
   /** What was just done, or why not. */

@@ -143,7 +143,14 @@ const busyWith = (main) =>
 
 const refreshPage = async () => {
   const main = $('main')
-  if (main === null || busyWith(main)) return
+  if (main === null) return
+  if (busyWith(main)) {
+    setTimeout(() => {
+      missed.add(watched)
+      flush()
+    }, 1_000)
+    return
+  }
   const answer = await fetch(location.href)
   if (!answer.ok) return
   const next = $('main', new DOMParser().parseFromString(await answer.text(), 'text/html'))
@@ -164,21 +171,31 @@ const refreshPage = async () => {
   document.dispatchEvent(new Event('page-changed'))
 }
 
-let flushing = null
-const flush = () => {
-  if (paused || flushing !== null || missed.size === 0) return
-  flushing = setTimeout(async () => {
-    flushing = null
-    const ids = [...missed].filter((id) => pointerRow?.dataset.call !== id || !pointerRow.matches(':active'))
-    missed.clear()
-    try {
-      if (watched !== undefined && ids.includes(watched)) await refreshPage()
-      const onPage = ids.filter((id) => document.getElementById(`call-${id}`) !== null)
-      if (onPage.length > 0) await refreshRows(onPage.slice(0, 100))
-    } catch {
-      for (const id of ids) missed.add(id)
-    }
-  }, 40)
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+const catchUp = async () => {
+  await pause(40)
+  // What is being pressed is not swapped away from under the finger.
+  if (pointerRow?.matches(':active')) return
+  const ids = [...missed]
+  missed.clear()
+  try {
+    if (watched !== undefined && ids.includes(watched)) await refreshPage()
+    const onPage = ids.filter((id) => document.getElementById(`call-${id}`) !== null)
+    if (onPage.length > 0) await refreshRows(onPage.slice(0, 100))
+  } catch {
+    for (const id of ids) missed.add(id)
+    await pause(2_000)
+  }
+}
+
+// One after the other: of two answers on their way, the older one could come last.
+let flushing = false
+const flush = async () => {
+  if (flushing) return
+  flushing = true
+  while (!paused && missed.size > 0) await catchUp()
+  flushing = false
 }
 
 const newest = () =>
