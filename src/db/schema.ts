@@ -318,6 +318,29 @@ export interface ScheduleTable {
   due_at: Stamp
   last_run_at: StampOrNull
   last_result: Json
+  portal_id: string | null
+  workflow: string | null
+  cron: string | null
+  time_zone: string | null
+  input: Json
+  paused: Generated<boolean>
+}
+
+/** What a lead was last judged as, and by what it was seen. */
+export interface LeadScoreTable {
+  portal_id: string
+  lead_id: string
+  /** Of the rubric and of all that the model saw: equal = nothing to be judged anew. */
+  seen_hash: string
+  rubric: string
+  quality: string
+  score: number
+  /** Null once it is older than transcripts may be kept. */
+  reason: string | null
+  /** Whether the CRM shows it; not where the portal was only observed. */
+  written: boolean
+  run_id: string
+  scored_at: Stamp
 }
 
 export interface AlertTable {
@@ -394,6 +417,7 @@ export interface Schema {
   'callsift.slots': SlotTable
   'callsift.workers': WorkerTable
   'callsift.schedules': ScheduleTable
+  'callsift.lead_scores': LeadScoreTable
   'callsift.audit': AuditTable
   'callsift.alerts': AlertTable
   'callsift.alert_messages': AlertMessageTable
