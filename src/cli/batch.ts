@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { UsageError } from '../errors.ts'
+import { choosePortalId } from './choose-portal.ts'
 import { toCsv } from './csv.ts'
 import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
@@ -40,8 +42,9 @@ const Rows = z.object({
 export function addBatch(program: Command, terminal: Terminal): void {
   const batch = program
     .command('batch')
-    .summary('runs over many leads: list, show, pause, resume, cancel')
+    .summary('runs over many leads: start, list, show, pause, resume, cancel')
     .description('Runs over many records of a portal, by hand and by schedule.')
+  addStart(batch, terminal)
   addList(batch, terminal)
   addShow(batch, terminal)
   addChange(
@@ -60,6 +63,45 @@ const stateOf = (batch: z.output<typeof Batch>) =>
     : batch.class === null
       ? batch.state
       : `${batch.state}: ${batch.class}`
+
+/** `filter={"statusId":"NEW"}`, `maxLeads=5`, `rubric=lead`: what reads as JSON is JSON, all else is text. */
+function readOption(pair: string): [string, unknown] {
+  const at = pair.indexOf('=')
+  if (at < 1) throw new UsageError(`"${pair}" is not an option.`, { hint: 'Write name=value, such as maxLeads=5.' })
+  const value = pair.slice(at + 1)
+  try {
+    return [pair.slice(0, at), JSON.parse(value) as unknown]
+  } catch {
+    return [pair.slice(0, at), value]
+  }
+}
+
+function addStart(batch: Command, terminal: Terminal): void {
+  const command = batch
+    .command('start')
+    .description(
+      'Starts any workflow that may be started, with its options by name; `callsift score-leads` has its own.',
+    )
+    .argument('<workflow>')
+    .argument('[name=value...]')
+    .option('--portal <id>', 'over which portal; needed where there are several')
+    .option('--json', 'answer as JSON')
+  withExamples(command, ['callsift batch start score-leads maxLeads=5 \'filter={"statusId":"NEW"}\''])
+  command.action(async (workflow: string, pairs: string[], options: { portal?: string; json?: boolean }) => {
+    const { config, log } = readSettings(command, true)
+    const input = Object.fromEntries(pairs.map(readOption))
+    await withOperations(config, log, async (operations) => {
+      const portalId = await choosePortalId(operations, options.portal)
+      const started = await operations.ask(
+        'batch.start',
+        { workflow, portalId, input },
+        z.looseObject({ id: z.string() }),
+      )
+      if (options.json === true) return terminal.json(started)
+      terminal.line(`Batch ${started.id} is on its way: callsift batch show ${started.id}`)
+    })
+  })
+}
 
 function addList(batch: Command, terminal: Terminal): void {
   const command = batch.command('list').description('Lists the newest.').option('--json', 'answer as JSON')

@@ -113,6 +113,13 @@ export const batchCancel = defineOperation({
   audit,
   run: async (app, input) => {
     const batch = await needBatch(app, input.id)
+    if (batch.state !== 'running' && batch.state !== 'parked')
+      throw new OperationError(
+        'not_running',
+        409,
+        `Batch ${batch.id} is ${batch.state}.`,
+        'There is nothing to be ended.',
+      )
     const portal = await needPortal(app, batch.portalId)
     const cancelled = await cancelBatch(app.db, app.registry, batch.id)
     await app.gates.open(portal.keyId, pauseGateName(batch.id))

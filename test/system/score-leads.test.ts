@@ -168,6 +168,7 @@ describe('score-leads', () => {
     expect(chats()).toBeGreaterThan(asked)
     await ask('batch.cancel', { id })
     expect(await show(id)).toMatchObject({ state: 'cancelled' })
+    await expect(ask('batch.cancel', { id })).rejects.toMatchObject({ kind: 'not_running' })
     expect((await show(id)).runs.some((one) => one.state === 'running')).toBe(false)
     program.sandbox.clearFaults()
     const again = await score('calm')
