@@ -14,6 +14,7 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY workers ./workers
+COPY rubrics ./rubrics
 COPY scripts/copy-files.ts ./scripts/
 RUN npm run build && chmod 755 dist/src/cli.js
 

@@ -1,13 +1,6 @@
 import { cp } from 'node:fs/promises'
 
-// The compiler moves code only; the sandbox's recordings and what pages load lie beside it.
-await cp(
-  new URL('../src/sandbox/recordings/', import.meta.url),
-  new URL('../dist/src/sandbox/recordings/', import.meta.url),
-  { recursive: true },
-)
-await cp(
-  new URL('../src/http/pages/client/', import.meta.url),
-  new URL('../dist/src/http/pages/client/', import.meta.url),
-  { recursive: true },
-)
+// The compiler moves code only; the sandbox's recordings, what pages load and the rubrics lie beside it.
+for (const folder of ['src/sandbox/recordings/', 'src/http/pages/client/', 'rubrics/']) {
+  await cp(new URL(`../${folder}`, import.meta.url), new URL(`../dist/${folder}`, import.meta.url), { recursive: true })
+}

@@ -44,6 +44,10 @@ const Timings = z
     stuckMs: z.number().default(seconds(30)),
     /** How often it is looked whether somebody must be told. */
     alertEveryMs: z.number().default(seconds(30)),
+    /** A batch whose runs are in work, or whose budget is set aside, is looked at again after so long. */
+    batchLookMs: z.number().default(seconds(1)),
+    /** How often it is looked for schedules that are due. */
+    scheduleTickMs: z.number().default(seconds(5)),
     /** How often it is looked for what is older than it may be kept. */
     keepSweepMs: z.number().default(hours(1)),
     /** A cause counts as gone when it was not seen for so long: one that comes and goes is told of once. */
@@ -125,6 +129,7 @@ const Environment = z.object({
   CALLSIFT_FFMPEG: z.string().min(1).optional(),
   PATH: z.string().optional(),
   CALLSIFT_MIN_SECONDS: z.coerce.number().int().min(0).default(15),
+  CALLSIFT_RUBRICS: z.string().min(1).optional(),
   CALLSIFT_ALLOW_HOSTS: hostList,
   CALLSIFT_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(8),
   CALLSIFT_AI_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(4),
@@ -169,6 +174,8 @@ export interface Config {
   readonly maxPartBytes: number
   readonly ffmpeg: { readonly given: string | undefined; readonly searchPath: string | undefined }
   readonly minSeconds: number
+  /** A folder with rubrics of one's own; those that ship stand behind them. */
+  readonly rubricsFolder: string | undefined
   readonly allowHosts: readonly string[]
   readonly concurrency: number
   readonly aiConcurrency: number
@@ -280,6 +287,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     maxPartBytes: env.CALLSIFT_MAX_PART_BYTES,
     ffmpeg: { given: env.CALLSIFT_FFMPEG, searchPath: env.PATH },
     minSeconds: env.CALLSIFT_MIN_SECONDS,
+    rubricsFolder: env.CALLSIFT_RUBRICS,
     allowHosts: env.CALLSIFT_ALLOW_HOSTS,
     concurrency: env.CALLSIFT_CONCURRENCY,
     aiConcurrency: env.CALLSIFT_AI_CONCURRENCY,

@@ -5,10 +5,12 @@ import type { CallContext } from '../workers/call-context.ts'
 import { dropEnded } from '../workers/drop-ended.ts'
 import { saveEnvPortal } from '../workers/env-portal.ts'
 import { registry } from '../workers/index.ts'
+import { judgeText } from '../workers/judge/judge-text.ts'
 import { openRecording } from '../workers/open-recording.ts'
 import { probeGates } from '../workers/probe-gates.ts'
 import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
 import { sweepByAge } from '../workers/retention.ts'
+import { loadRubrics, type Rubrics } from '../workers/rubrics/load-rubrics.ts'
 import { releaseForsaken } from '../workers/spending.ts'
 import { createUpstreams } from '../workers/upstreams.ts'
 import { createWithContext } from '../workers/with-context.ts'
@@ -25,6 +27,7 @@ import { createGates, type Gates } from './engine/gates.ts'
 import { createQueues, type Queues } from './engine/queues.ts'
 import type { Registry } from './engine/registry.ts'
 import { requireSafeRedis } from './engine/require-safe-redis.ts'
+import { startDue } from './engine/schedules.ts'
 import { createSlots } from './engine/slots.ts'
 import { acceptCalls } from './intake/accept-calls.ts'
 import { type Batcher, createBatcher } from './intake/batcher.ts'
@@ -49,6 +52,9 @@ export interface App {
   /** What was erased and must not come back. */
   readonly tombstones: Tombstones
   readonly registry: Registry<CallContext>
+  readonly rubrics: Rubrics
+  /** Judges one text by a rubric, outside of any run. */
+  judge(portal: Portal, wanted: Parameters<typeof judgeText>[1]): ReturnType<typeof judgeText>
   readonly engine: Engine<CallContext>
   readonly gates: Gates
   /** What this process counts of its own work, for `/metrics`. */
@@ -83,12 +89,13 @@ async function openQueues(config: Config, connection: Connection, log: Log): Pro
 /** Opens the record, brings its schema up, and builds the program on it. Nothing runs until `start`. What fails leaves nothing open. */
 export async function openApp(config: Config, log: Log): Promise<App> {
   const { databaseUrl } = config.secrets
+  const rubrics = await loadRubrics(config.rubricsFolder)
   const connection = await openDatabase(databaseUrl === undefined ? { dataDir: config.dataDir } : { databaseUrl }, log)
   let queues: Queues | null = null
   try {
     await migrate(connection.db)
     queues = await openQueues(config, connection, log)
-    return await buildApp(config, log, connection, queues)
+    return await buildApp(config, log, { rubrics, connection, queues })
   } catch (error) {
     await queues?.close().catch(() => undefined)
     await connection.close().catch(() => undefined)
@@ -96,7 +103,12 @@ export async function openApp(config: Config, log: Log): Promise<App> {
   }
 }
 
-async function buildApp(config: Config, log: Log, connection: Connection, queues: Queues): Promise<App> {
+async function buildApp(
+  config: Config,
+  log: Log,
+  parts: { rubrics: Rubrics; connection: Connection; queues: Queues },
+): Promise<App> {
+  const { rubrics, connection, queues } = parts
   const { db } = connection
   const { secretKey, previousSecretKey } = config.secrets
   const sealer = createSealer(
@@ -138,6 +150,7 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
       db,
       log,
       registry,
+      rubrics,
       upstreams,
       recordings,
       ffmpeg,
@@ -169,6 +182,8 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
     sealer,
     tombstones,
     registry,
+    rubrics,
+    judge: (portal, wanted) => judgeText({ config, vibecode: clientFor(portal), portal }, wanted),
     engine,
     gates,
     meters,
@@ -193,6 +208,9 @@ async function buildApp(config: Config, log: Log, connection: Connection, queues
         }),
         repeat('reconcile', Math.min(reconcileMs / 4, 30_000), log, async () => {
           await reconcile()
+        }),
+        repeat('schedules', config.timings.scheduleTickMs, log, async () => {
+          if ((await startDue(db, registry, log)) > 0) engine.kick()
         }),
         repeat('alerts', config.timings.alertEveryMs, log, async () => {
           await releaseForsaken({ db, gates, kick: engine.kick })

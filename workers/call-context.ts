@@ -6,12 +6,14 @@ import type { Write, Written } from '../src/engine/effects.ts'
 import type { Attempt } from '../src/engine/engine.ts'
 import type { Log } from '../src/log.ts'
 import type { Vibecode } from '../src/vibecode/client.ts'
+import type { Rubrics } from './rubrics/load-rubrics.ts'
 import type { Spend } from './spending.ts'
 
 /** What a step may touch of the world: nothing but this. */
 export interface CallContext extends Attempt {
   readonly config: Config
   readonly log: Log
+  readonly rubrics: Rubrics
   readonly db: Database
   readonly portal: Portal
   /** Behind this attempt's guard: gates, slots and the fence are checked for each request. */

@@ -1,6 +1,8 @@
 import { createRegistry } from '../src/engine/registry.ts'
 import type { CallContext } from './call-context.ts'
 import { call } from './workflows/call.ts'
+import { scoreLead } from './workflows/score-lead.ts'
+import { scoreLeads } from './workflows/score-leads.ts'
 
 /** Every workflow of the program; one line each. */
-export const registry = createRegistry<CallContext>([call])
+export const registry = createRegistry<CallContext>([call, scoreLeads, scoreLead])

@@ -1,5 +1,6 @@
 import { type RecordingCache, withTempDir } from '../src/audio/temp.ts'
 import type { Config } from '../src/config.ts'
+import { findPause } from '../src/db/batches.ts'
 import type { Database } from '../src/db/connect.ts'
 import { findPortal } from '../src/db/portals.ts'
 import { writeOnce } from '../src/engine/effects.ts'
@@ -8,11 +9,12 @@ import type { Gates } from '../src/engine/gates.ts'
 import { holdsLease } from '../src/engine/lease.ts'
 import type { Registry } from '../src/engine/registry.ts'
 import { rerunFrom } from '../src/engine/rerun.ts'
-import { Later, Permanent } from '../src/errors.ts'
+import { Blocked, Later, Permanent } from '../src/errors.ts'
 import { isDiskFull } from '../src/is-disk-full.ts'
 import type { Log } from '../src/log.ts'
 import { abortWhenGone } from './abort-when-gone.ts'
 import type { CallContext } from './call-context.ts'
+import type { Rubrics } from './rubrics/load-rubrics.ts'
 import { createSpend } from './spending.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -22,6 +24,7 @@ export function createWithContext(deps: {
   db: Database
   log: Log
   registry: Registry<CallContext>
+  rubrics: Rubrics
   upstreams: Upstreams
   recordings: RecordingCache
   ffmpeg: string | null
@@ -49,6 +52,10 @@ export function createWithContext(deps: {
         policy: 'fix',
       })
     }
+    if (attempt.workflow !== 'call') {
+      const gate = await findPause(db, portal.keyId, attempt.runId)
+      if (gate !== null) throw new Blocked(gate, 'paused', { message: 'The batch that this run belongs to is paused.' })
+    }
     const log = deps.log.child({ runId: attempt.runId, step: attempt.stepName, portal: portal.id })
     const { vibecode, guard } = deps.upstreams.bind(portal, {
       claim: attempt.claim,
@@ -62,6 +69,7 @@ export function createWithContext(deps: {
           ...attempt,
           config,
           log,
+          rubrics: deps.rubrics,
           db,
           portal,
           vibecode,

@@ -7,6 +7,7 @@ import { exitCodes } from './exit-codes.ts'
 import { withOperations } from './operations.ts'
 import { commaList, readSettings, withExamples } from './options.ts'
 import { Checked, portalAdd, printFindings } from './portal-add.ts'
+import { addFields } from './portal-fields.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -31,13 +32,14 @@ interface Json {
 export function addPortal(program: Command, terminal: Terminal): void {
   const portal = program
     .command('portal')
-    .summary('portals: add, list, check, write, set, remove')
+    .summary('portals: add, list, check, write, set, fields, remove')
     .description('The Bitrix24 portals whose calls are taken in.')
   portal.addCommand(portalAdd(terminal).copyInheritedSettings(portal))
   addList(portal, terminal)
   addCheck(portal, terminal)
   addWrite(portal, terminal)
   addSet(portal, terminal)
+  addFields(portal, terminal)
   addRemove(portal, terminal)
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addAlert } from './alert.ts'
 import { addBackfill } from './backfill.ts'
+import { addBatch } from './batch.ts'
 import { addCall } from './call.ts'
 import { addCalls, addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
@@ -13,7 +14,10 @@ import { addKey } from './key.ts'
 import { addMigrate } from './migrate.ts'
 import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
+import { addRubric } from './rubric.ts'
 import { addSandbox } from './sandbox.ts'
+import { addSchedule } from './schedule.ts'
+import { addScoreLeads } from './score-leads.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
 import type { Terminal } from './terminal.ts'
@@ -42,6 +46,10 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addDeliveries,
   addReconcile,
   addBackfill,
+  addScoreLeads,
+  addSchedule,
+  addBatch,
+  addRubric,
   addAlert,
   addErase,
   addKey,

@@ -44,6 +44,26 @@ export async function dropUploads(db: Database, days: number): Promise<number> {
   }, 20)
 }
 
+/** Runs of batches that ended so many days ago: each holds what a lead was judged by. The batch's own report holds none of it, and stays. */
+export async function dropBatchRuns(db: Database, days: number): Promise<number> {
+  return await inBatches(async () => {
+    const gone = await sql`delete from callsift.runs where id in (select id from callsift.runs
+      where parent_step_id is not null and workflow <> 'call' and state in ('done', 'cancelled', 'parked')
+        and updated_at < now() - ${days} * interval '1 day' limit ${batch})`.execute(db)
+    return Number(gone.numAffectedRows ?? 0n)
+  })
+}
+
+/** The words of verdicts on leads. Their score and hash stay, or every lead would be paid for again. */
+export async function dropLeadReasons(db: Database, days: number): Promise<number> {
+  return await inBatches(async () => {
+    const gone = await sql`update callsift.lead_scores set reason = null where (portal_id, lead_id) in (
+      select portal_id, lead_id from callsift.lead_scores
+      where reason is not null and scored_at < now() - ${days} * interval '1 day' limit ${batch})`.execute(db)
+    return Number(gone.numAffectedRows ?? 0n)
+  })
+}
+
 const mostBatches = 200
 
 /** Until a batch is not full, or the round has done enough: the next one goes on. */

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { PortalSettings } from './portal-settings.ts'
+import type { LeadScoreTable, ScheduleTable } from './schema-batches.ts'
 import type { Id, Json, Stamp, StampOrNull } from './schema-columns.ts'
 import type {
   BulkRetryCallTable,
@@ -244,13 +245,6 @@ export interface WorkerTable {
   heartbeat_at: Stamp
 }
 
-export interface ScheduleTable {
-  name: string
-  due_at: Stamp
-  last_run_at: StampOrNull
-  last_result: Json
-}
-
 export interface AlertTable {
   id: Id
   cause: string
@@ -325,6 +319,7 @@ export interface Schema {
   'callsift.slots': SlotTable
   'callsift.workers': WorkerTable
   'callsift.schedules': ScheduleTable
+  'callsift.lead_scores': LeadScoreTable
   'callsift.audit': AuditTable
   'callsift.alerts': AlertTable
   'callsift.alert_messages': AlertMessageTable

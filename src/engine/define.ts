@@ -57,6 +57,8 @@ export interface Workflow<Context> {
   readonly name: string
   readonly input: z.ZodType
   readonly steps: readonly PlacedStep<Context>[]
+  /** The verb by which a person or a schedule starts it; null = something else creates its runs. */
+  readonly startedAs: string | null
 }
 
 type Seen = Record<string, unknown>
@@ -79,17 +81,19 @@ function build<Context, Before extends Seen>(
   name: string,
   input: z.ZodType,
   steps: readonly PlacedStep<Context>[],
+  startedAs: string | null,
 ): WorkflowBuilder<Context, Before> {
   const place = (placed: PlacedStep<Context>) => {
     if (steps.some((one) => one.step.name === placed.step.name)) {
       throw new Error(`workflow ${name} has two steps named ${placed.step.name}`)
     }
-    return build<Context, never>(name, input, [...steps, placed])
+    return build<Context, never>(name, input, [...steps, placed], startedAs)
   }
   return {
     name,
     input,
     steps,
+    startedAs,
     step: (step, rules) =>
       place({ step, each: false, items: null, endsWhen: (rules?.endsWhen as EndRule<unknown> | undefined) ?? null }),
     each: (step, items) =>
@@ -97,12 +101,13 @@ function build<Context, Before extends Seen>(
   } as WorkflowBuilder<Context, Before>
 }
 
-/** `defineWorkflow('call', CallInput).step(a).each(b, ({ a }) => a.parts).step(c)`: which steps in which order. */
+/** `defineWorkflow('call', CallInput).step(a).each(b, ({ a }) => a.parts).step(c)`: which steps in which order, and what starts it. */
 export function defineWorkflow<Context, Input extends z.ZodType>(
   name: string,
   input: Input,
+  start: { readonly startedAs?: string } = {},
 ): WorkflowBuilder<Context, { run: z.output<Input> }> {
-  return build(name, input, [])
+  return build(name, input, [], start.startedAs ?? null)
 }
 
 /** A step whose types are inferred from its zod shapes. */

@@ -5,6 +5,9 @@ import type { PlacedStep, Workflow } from './define.ts'
 export interface Registry<Context> {
   readonly workflows: readonly Workflow<Context>[]
   workflow(name: string): Workflow<Context>
+  /** Those that a person or a schedule may start, by their verb. */
+  startable(verb: string): Workflow<Context> | null
+  readonly verbs: readonly string[]
   step(workflow: string, name: string): { placed: PlacedStep<Context>; position: number }
   /** Whether this release of the program has such a step; a newer one may have left others in the record. */
   knows(workflow: string, name: string): boolean
@@ -35,6 +38,8 @@ export function createRegistry<Context>(workflows: readonly Workflow<Context>[])
   return {
     workflows,
     workflow: find,
+    startable: (verb) => workflows.find((workflow) => workflow.startedAs === verb) ?? null,
+    verbs: workflows.flatMap((workflow) => workflow.startedAs ?? []),
     known,
     seenBy: JSON.stringify(Object.fromEntries(seenBy)),
     knows: (workflow, name) => known.includes(`${workflow} ${name}`),

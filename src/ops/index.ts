@@ -1,5 +1,6 @@
 import { alertList, alertTest } from './alerts.ts'
 import { backfillCount, backfillTake } from './backfill.ts'
+import { batchCancel, batchList, batchPause, batchResume, batchRows, batchShow, batchStart } from './batches.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from './call-again.ts'
 import { callCount, callList } from './call-list.ts'
 import { callShow } from './call-show.ts'
@@ -13,10 +14,21 @@ import { keyRotate } from './key-rotate.ts'
 import type { Operation } from './operation.ts'
 import { overview } from './overview.ts'
 import { portalCheck } from './portal-check.ts'
+import { portalFields } from './portal-fields.ts'
 import { portalList, portalRemove, portalSave, portalSettings, portalWrite } from './portals.ts'
 import { reconcileRun } from './reconcile-run.ts'
 import { retryList, retryShow, retryStart } from './retry-many.ts'
 import { reviewDecide, reviewExamples, reviewList } from './reviews.ts'
+import { rubricJudge, rubricList } from './rubrics.ts'
+import {
+  scheduleAdd,
+  scheduleEdit,
+  scheduleList,
+  schedulePause,
+  scheduleRemove,
+  scheduleResume,
+  scheduleRun,
+} from './schedules.ts'
 import { status } from './status.ts'
 import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts'
 import { userList, userRemove, userSave } from './users.ts'
@@ -31,6 +43,7 @@ export const operations: readonly Operation[] = [
   portalSettings,
   portalRemove,
   portalCheck,
+  portalFields,
   tokenCreate,
   tokenList,
   tokenRevoke,
@@ -50,6 +63,22 @@ export const operations: readonly Operation[] = [
   alertTest,
   backfillCount,
   backfillTake,
+  rubricList,
+  rubricJudge,
+  batchStart,
+  batchList,
+  batchShow,
+  batchRows,
+  batchPause,
+  batchResume,
+  batchCancel,
+  scheduleAdd,
+  scheduleList,
+  scheduleEdit,
+  schedulePause,
+  scheduleResume,
+  scheduleRun,
+  scheduleRemove,
   callErase,
   keyRotate,
   overview,

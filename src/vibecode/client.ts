@@ -7,6 +7,7 @@ import { type CrmResource, createCrm } from './crm.ts'
 import { type ClientDurations, defaultDurations } from './durations.ts'
 import { createFiles, type FilesResource } from './files.ts'
 import type { RequestGuard } from './guard.ts'
+import { createLeads, type LeadsResource } from './leads.ts'
 import { createNotices, type Notice } from './notices.ts'
 import { createRequester } from './request.ts'
 import { createTelephony, type TelephonyResource } from './telephony.ts'
@@ -40,6 +41,7 @@ export interface Vibecode extends AccountResource {
   readonly chat: ChatResource
   readonly transcribe: Transcribe
   readonly crm: CrmResource
+  readonly leads: LeadsResource
   readonly timeline: TimelineResource
   readonly telephony: TelephonyResource
   readonly files: FilesResource
@@ -79,6 +81,7 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       chat: createChat(requester, durations, traits),
       transcribe: createTranscribe(requester, durations, traits),
       crm: createCrm(requester, durations),
+      leads: createLeads(requester, durations),
       timeline: createTimeline(requester, durations, traits),
       telephony: createTelephony(requester, durations),
       files: createFiles(requester, durations),

@@ -206,6 +206,15 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: "The portal's own spending cap is reached",
     mend: 'Raise the cap (`callsift portal set <id> capDailyMinutes=…`): everything goes on at once. Else it goes on when the day or month turns.',
   },
+  lead_fields_missing: {
+    title: 'Leads of the portal lack the fields for a score',
+    mend: 'Create them: `callsift portal fields <id>`. Then start the scoring again.',
+  },
+  rubric_missing: {
+    title: 'The rubric is not there any more',
+    mend: 'Put it back into the folder that CALLSIFT_RUBRICS names and restart, then retry.',
+  },
+  paused: { title: 'A person lets the batch rest', mend: 'To go on: `callsift batch resume <id>`.' },
   exhausted: { title: 'All attempts were used up', mend: 'Retry when the upstream works again.' },
   bug: { title: 'A fault in Callsift', mend: 'Report it with the stack shown.' },
 }

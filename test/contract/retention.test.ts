@@ -52,12 +52,38 @@ test('what is older than it may be kept goes, what is younger or still needed st
   const old = await lived('old', 40, 'done')
   const parked = await lived('parked', 40, 'parked')
   const young = await lived('young', 20, 'done')
+  const [parent] = (
+    await sql<{ id: string }>`select id from callsift.steps where run_id = ${old} limit 1`.execute(on.app.db)
+  ).rows
+  for (const [key, days] of [
+    ['old lead', 40],
+    ['young lead', 20],
+  ] as const) {
+    await sql`insert into callsift.runs (workflow, key, portal_id, state, input, parent_step_id, updated_at)
+      values ('scoreLead', ${key}, 'acme', 'done', '{}', ${parent?.id}, now() - ${days} * interval '1 day')`.execute(
+      on.app.db,
+    )
+    await sql`insert into callsift.lead_scores (portal_id, lead_id, seen_hash, rubric, quality, score, reason, written, run_id, scored_at)
+      values ('acme', ${days}, 'seen', 'lead@1', 'high', 90, ${key}, true, 1, now() - ${days} * interval '1 day')`.execute(
+      on.app.db,
+    )
+  }
   expect(await sweep({ deliveries: 0, transcripts: 0, uploads: 0 })).toEqual({ uploads: 0 })
   expect(await sweep({ deliveries: 30, transcripts: 30, uploads: 30 })).toEqual({
     deliveries: 2,
     transcripts: 1,
+    'batch runs': 1,
+    'lead reasons': 1,
     uploads: 1,
   })
+  // The score and what was seen stay, or the lead would be paid for again.
+  const scores = await sql`select reason, score, seen_hash from callsift.lead_scores order by lead_id`.execute(
+    on.app.db,
+  )
+  expect(scores.rows).toEqual([
+    { reason: 'young lead', score: 90, seen_hash: 'seen' },
+    { reason: null, score: 90, seen_hash: 'seen' },
+  ])
   // Without its hash no later run takes the empty page for the transcript.
   expect(await textOf(old)).toEqual({ text: null, hash: null })
   expect(await textOf(parked)).toEqual({ text: 'said once', hash: 'hash parked' })
@@ -68,6 +94,8 @@ test('what is older than it may be kept goes, what is younger or still needed st
   expect(await sweep({ deliveries: 30, transcripts: 30, uploads: 30 })).toEqual({
     deliveries: 0,
     transcripts: 0,
+    'batch runs': 0,
+    'lead reasons': 0,
     uploads: 0,
   })
 })

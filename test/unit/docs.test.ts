@@ -53,7 +53,7 @@ describe('the documents', () => {
   test('name verbs that exist', () => {
     const known = program().commands
     const missing = pages.flatMap((page) =>
-      [...read(page).matchAll(/`(?:[A-Z_0-9]+=\S+ )*callsift ([a-z]+)(?: ([a-z][a-z-]+))?/g)]
+      [...read(page).matchAll(/`(?:[A-Z_0-9]+=\S+ )*callsift ([a-z][a-z-]*)(?: ([a-z][a-z-]+))?/g)]
         .filter(([, verb = '', second]) => {
           const found = known.find((one) => one.name() === verb)
           const takesArguments = (found?.registeredArguments.length ?? 0) > 0

@@ -4,7 +4,10 @@ import { answer } from '../../src/sandbox/model.ts'
 import { findDoubts } from '../../workers/judge/doubts.ts'
 import { restsOnSpeech } from '../../workers/judge/evidence.ts'
 import { findSpokenOrders } from '../../workers/judge/spoken-orders.ts'
-import { defaultRubric, judgePrompt } from '../../workers/judge-prompt.ts'
+import { judgePrompt } from '../../workers/judge-prompt.ts'
+import { loadRubrics } from '../../workers/rubrics/load-rubrics.ts'
+
+const standard = (await loadRubrics(undefined)).find('call')
 
 interface Row {
   readonly id: string
@@ -17,7 +20,7 @@ const corpus = JSON.parse(readFileSync(new URL('../fixtures/injection.json', imp
 }
 
 function judged(text: string, mode: 'gullible' | 'honest') {
-  const { system, user } = judgePrompt({ rubric: defaultRubric, transcript: text, seed: 'a seed' })
+  const { system, user } = judgePrompt({ rubric: standard, text, seed: 'a seed' })
   const said = answer(
     {
       json: true,

@@ -86,10 +86,10 @@ describe('what runs in production', () => {
 
   test('E4 is few packages', () => {
     const installed = production.filter(([path]) => existsSync(join(root, path)))
-    expect(installed.length).toBeLessThanOrEqual(122)
+    expect(installed.length).toBeLessThanOrEqual(123)
     // The image leaves out what is optional, and with it all native code and every script at install.
     const inImage = installed.filter(([, entry]) => entry.optional !== true)
-    expect(inImage.length).toBeLessThanOrEqual(118)
+    expect(inImage.length).toBeLessThanOrEqual(119)
     expect(inImage.filter(([, entry]) => entry.hasInstallScript === true || entry.os !== undefined)).toEqual([])
   })
 

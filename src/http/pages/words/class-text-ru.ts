@@ -182,6 +182,15 @@ export const classTextsRu: Readonly<Record<string, ClassText>> = {
     title: 'Достигнут предел расходов портала',
     mend: 'Поднимите предел (callsift portal set <id> capDailyMinutes=…), и всё сразу продолжится; иначе — с новым днём или месяцем.',
   },
+  lead_fields_missing: {
+    title: 'У лидов портала нет полей для оценки',
+    mend: 'Создайте их: `callsift portal fields <id>`. Потом запустите оценку снова.',
+  },
+  rubric_missing: {
+    title: 'Рубрики больше нет',
+    mend: 'Верните её в папку из CALLSIFT_RUBRICS, перезапустите программу и повторите.',
+  },
+  paused: { title: 'Человек остановил пакет', mend: 'Продолжить: `callsift batch resume <id>`.' },
   disk_full: {
     title: 'На диске обработчика нет места',
     mend: `Освободите место на диске с CALLSIFT_DATA. ${goesOn}`,

@@ -1,0 +1,21 @@
+import { describe, expect, test } from 'vitest'
+import { scoreUnderKills } from '../support/killed-scoring.ts'
+import { freshDatabase, sharedRedis } from '../support/stores.ts'
+
+const what = 'scoring many leads while workers are killed'
+const [database, redisUrl] = [await freshDatabase(what), await sharedRedis(what)]
+const leads = Number(process.env['LEADS'] ?? 10_000)
+
+describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
+  test(`${leads} leads, a kill -9 each 5 s`, async () => {
+    const outcome = await scoreUnderKills({
+      databaseUrl: database?.url ?? '',
+      redisUrl,
+      leads,
+      killEveryMs: 5_000,
+      withinMs: 7_200_000,
+    })
+    expect(outcome).toMatchObject({ patches: leads, earlyLate: 0 })
+    expect(outcome.kills).toBeGreaterThan(1)
+  }, 7_300_000)
+})

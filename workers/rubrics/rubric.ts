@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+
+const Quality = z.enum(['high', 'medium', 'low'])
+const text = z.string().trim().min(1).max(20_000)
+const lines = z.array(z.string().trim().min(1).max(1_000)).max(100).default([])
+
+/** The lowest score of each band; `low` begins at 0. */
+const Bands = z
+  .strictObject({ medium: z.number().int().min(1).max(99), high: z.number().int().min(2).max(100) })
+  .refine((bands) => bands.medium < bands.high, 'medium must begin below high')
+
+/** One file of `rubrics/`. Strict: a word that nobody reads is a mistake, and is heard at start. */
+export const RubricFile = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and "-"'),
+    /** Raised by whoever edits it; stands in each verdict beside a digest of the contents. */
+    version: z.number().int().min(1),
+    judges: z.enum(['call', 'lead']),
+    instructions: text,
+    /** What speaks for a purchase, one thing a line; and what speaks against it. */
+    counts: lines,
+    against: lines,
+    bands: Bands,
+    /** Of the reason: that of what is judged, or always one. */
+    language: z.enum(['as-given', 'ru', 'en']).default('as-given'),
+    /** Of a lead: the fields that the model sees, in this order. */
+    fields: z
+      .array(z.string().regex(/^[A-Za-z]\w{0,60}$/, 'must be a field name'))
+      .max(100)
+      .optional(),
+    examples: z
+      .array(z.strictObject({ text, quality: Quality, score: z.number().int().min(0).max(100), reason: text }))
+      .max(20)
+      .default([]),
+  })
+  .superRefine((rubric, issues) => {
+    if (rubric.judges === 'lead' && (rubric.fields ?? []).length === 0)
+      issues.addIssue({ code: 'custom', path: ['fields'], message: 'a rubric for leads must name the fields it sees' })
+    rubric.examples.forEach((example, index) => {
+      const band = bandOf(example.score, rubric.bands)
+      if (band !== example.quality)
+        issues.addIssue({
+          code: 'custom',
+          path: ['examples', index, 'score'],
+          message: `${example.score} lies in the band ${band}, and the example says ${example.quality}`,
+        })
+    })
+  })
+
+export interface Rubric extends z.output<typeof RubricFile> {
+  /** `lead@1 3fa2c19b`: name, version, and a digest by which an edit without a new version is seen too. */
+  readonly id: string
+}
+
+export type Quality = z.output<typeof Quality>
+
+export function bandOf(score: number, bands: Rubric['bands']): Quality {
+  return score >= bands.high ? 'high' : score >= bands.medium ? 'medium' : 'low'
+}
+
+export function nameRubric(file: z.output<typeof RubricFile>): Rubric {
+  const digest = createHash('sha256').update(JSON.stringify(file)).digest('hex').slice(0, 8)
+  return { ...file, id: `${file.name}@${file.version} ${digest}` }
+}
