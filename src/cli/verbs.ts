@@ -13,6 +13,7 @@ import { addKey } from './key.ts'
 import { addMigrate } from './migrate.ts'
 import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
+import { addRouter } from './router.ts'
 import { addSandbox } from './sandbox.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
@@ -49,5 +50,6 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addExport,
   addImport,
   addHealth,
+  addRouter,
   addSandbox,
 ]

@@ -8,6 +8,7 @@ import { tombstones } from './migrations/0004-tombstones.ts'
 import { intake } from './migrations/0005-intake.ts'
 import { hearing } from './migrations/0006-hearing.ts'
 import { dashboard } from './migrations/0007-dashboard.ts'
+import { router } from './migrations/0008-router.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -19,7 +20,16 @@ export interface Migration {
   readonly statements: readonly string[]
 }
 
-const migrations: readonly Migration[] = [record, alertsAndSpend, hotPaths, tombstones, intake, hearing, dashboard]
+const migrations: readonly Migration[] = [
+  record,
+  alertsAndSpend,
+  hotPaths,
+  tombstones,
+  intake,
+  hearing,
+  dashboard,
+  router,
+]
 
 /** The schema level that this program knows. */
 export const programLevel = Math.max(...migrations.map((migration) => migration.level))

@@ -17,6 +17,7 @@ import { portalList, portalRemove, portalSave, portalSettings, portalWrite } fro
 import { reconcileRun } from './reconcile-run.ts'
 import { retryList, retryShow, retryStart } from './retry-many.ts'
 import { reviewDecide, reviewExamples, reviewList } from './reviews.ts'
+import { routerKeyCreate, routerKeyList, routerKeyRevoke, routerUsage } from './router-keys.ts'
 import { status } from './status.ts'
 import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts'
 import { userList, userRemove, userSave } from './users.ts'
@@ -66,6 +67,10 @@ export const operations: readonly Operation[] = [
   userSave,
   userList,
   userRemove,
+  routerKeyCreate,
+  routerKeyList,
+  routerKeyRevoke,
+  routerUsage,
 ]
 
 export function findOperation(name: string): Operation | undefined {
