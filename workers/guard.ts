@@ -42,8 +42,12 @@ export function createGuard(deps: GuardDeps): StepGuard {
   let notAfter: number | null = null
 
   const lifeMs = timings.workerTtlMs - timings.permitMs
+  // A lease outlives its request and what may come before it leaves, and no more: of a process that ends it is all that frees the slot.
+  const shortMs =
+    Math.max(timings.requestDeadlineMs, timings.writeDeadlineMs) + timings.slotWaitMs + 2 * timings.permitMs
+  const leaseOf = (bytes: boolean) => (bytes ? timings.downloadDeadlineMs : shortMs)
   const slotOf = (plan: RequestPlan) =>
-    plan.family === 'ai' ? null : { portalId, bytes: plan.bytes === true, leaseMs: timings.downloadDeadlineMs }
+    plan.family === 'ai' ? null : { portalId, bytes: plan.bytes === true, leaseMs: leaseOf(plan.bytes === true) }
 
   const takeSlot = async (bytes: boolean, signal?: AbortSignal): Promise<Slot> => {
     const { workerId } = deps
@@ -51,7 +55,7 @@ export function createGuard(deps: GuardDeps): StepGuard {
       bytes,
       workerId,
       waitMs: timings.slotWaitMs,
-      leaseMs: timings.downloadDeadlineMs,
+      leaseMs: leaseOf(bytes),
       signal,
     })
     if (slot !== null) return slot

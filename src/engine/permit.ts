@@ -43,10 +43,15 @@ export async function enterGates(
   const entered = await sql<{ kind: 'passed' | 'no_slot' | 'refused' | 'lost'; slot: number | null; wait_ms: number }>`
     select * from callsift.enter(${slot?.portalId ?? null}, ${slot?.bytes ?? false}, ${holder}, ${wanted.workerId}, ${slot?.leaseMs ?? 0},
       ${wanted.keyId}, ${['key', ...wanted.names]}::text[], ${pace.intervalMs}, ${pace.slackMs}, ${wanted.maxWaitMs},
-      ${claim?.stepId ?? null}, ${claim?.fence ?? null}, ${wanted.lifeMs})`.execute(db)
+      ${claim?.stepId ?? null}, ${claim?.fence ?? null}, ${wanted.lifeMs})`
+    .execute(db)
+    .catch((error: unknown) => {
+      if (slot !== null) deps.slots.letGo(slot.portalId, holder)
+      throw error
+    })
   const row = entered.rows[0]
   if (row === undefined) throw new Error('callsift.enter returned no row')
   if (row.kind !== 'passed') return { kind: row.kind }
-  const held = slot === null || row.slot === null ? null : deps.slots.held(slot.portalId, row.slot, holder)
+  const held = slot === null || row.slot === null ? null : deps.slots.held(slot.portalId, holder)
   return { kind: 'passed', waitMs: row.wait_ms, slot: held, askedAt }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
+import { isRecordAway } from './record-away.ts'
 
 /** Bitrix24 executes two requests of a portal at once; more would wait in its queue and end as QUEUE_TIMEOUT. */
 const slotsPerPortal = 2
@@ -21,7 +22,9 @@ export interface Slots {
     options: { bytes: boolean; workerId: string; waitMs: number; leaseMs: number; signal?: AbortSignal | undefined },
   ): Promise<Slot | null>
   /** A slot that was taken under `holder` by `callsift.enter`. */
-  held(portalId: string, n: number, holder: string): Slot
+  held(portalId: string, holder: string): Slot
+  /** Frees what `holder` may have taken: the statement failed, which says nothing about what the record did of it. Tries until it is heard. */
+  letGo(portalId: string, holder: string): void
   /** How long to wait before looking again for a free slot, ms. */
   waitToLook(look: number, leftMs: number, signal?: AbortSignal): Promise<void>
 }
@@ -39,10 +42,31 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
     }
     known.add(portalId)
   }
-  const held = (portalId: string, n: number, holder: string): Slot => ({
+  const free = async (portalId: string, holder: string) => {
+    await sql`update callsift.slots set holder = null, worker_id = null, lease_until = '-infinity'
+      where portal_id = ${portalId} and holder = ${holder}`.execute(db)
+  }
+  const freeUntilHeard = async (portalId: string, holder: string) => {
+    for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        return await free(portalId, holder)
+      } catch (error) {
+        // Anything else will not be mended by asking again; the lease is the second net.
+        if (!isRecordAway(error)) return
+      }
+      await delay(waitMs)
+    }
+  }
+  const letGo = (portalId: string, holder: string) => void freeUntilHeard(portalId, holder)
+  const held = (portalId: string, holder: string): Slot => ({
     release: async () => {
-      await sql`update callsift.slots set holder = null, worker_id = null, lease_until = '-infinity'
-        where portal_id = ${portalId} and n = ${n} and holder = ${holder}`.execute(db)
+      try {
+        await free(portalId, holder)
+      } catch (error) {
+        if (!isRecordAway(error)) throw error
+        // A slot whose release was lost would stand until its lease ends, and two of them stop the portal.
+        letGo(portalId, holder)
+      }
     },
   })
   const waitToLook = (look: number, leftMs: number, signal?: AbortSignal) =>
@@ -50,6 +74,7 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
   return {
     ensure,
     held,
+    letGo,
     waitToLook,
     take: async (portalId, { bytes, workerId, waitMs, leaseMs, signal }) => {
       await ensure(portalId)
@@ -63,9 +88,14 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
             select portal_id, n from callsift.slots
             where portal_id = ${portalId} and lease_until < clock_timestamp() and (n = 0 or not ${bytes}::boolean)
             order by n desc limit 1 for update skip locked)
-          returning n`.execute(db)
+          returning n`
+          .execute(db)
+          .catch((error: unknown) => {
+            letGo(portalId, holder)
+            throw error
+          })
         const n = taken.rows[0]?.n
-        if (n !== undefined) return held(portalId, n, holder)
+        if (n !== undefined) return held(portalId, holder)
         const left = until - performance.now()
         if (left <= 0 || signal?.aborted) return null
         await waitToLook(look, left, signal)

@@ -1,9 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/db/connect.ts'
 import { createSlots } from '../../src/engine/slots.ts'
 import { freeDeadWorkers } from '../../src/engine/workers.ts'
-import { emptyRecord, newWorker, openRecord, stopHeart, timingsOf } from '../support/engine-bench.ts'
+import { gatedDatabase } from '../faults/simulation/gated-pool.ts'
+import { emptyRecord, eventually, newWorker, openRecord, stopHeart, timingsOf } from '../support/engine-bench.ts'
 import { testRegistry } from '../support/engine-workflows.ts'
 
 const registry = testRegistry()
@@ -82,6 +84,33 @@ for (const kind of ['postgres', 'pglite'] as const) {
       expect(brief).not.toBeNull()
       expect(await slots.take('p1', now)).not.toBeNull()
       expect(await slots.take('p1', { ...now, waitMs: 10_000 })).not.toBeNull()
+    })
+
+    it('F33: come free when the record is lost while one is taken, or let go', async () => {
+      const gone = Object.assign(new Error('the connection is gone'), { code: 'ECONNRESET' })
+      const losing = { before: false, after: false }
+      const lose = async (moment: 'before' | 'after') => {
+        if (!losing[moment]) return
+        losing[moment] = false
+        throw gone
+      }
+      const pool = bench?.connection.pool as never
+      const lossy = createSlots(gatedDatabase(pool, { before: () => lose('before'), after: () => lose('after') }), () =>
+        wait(1),
+      )
+      await lossy.ensure('p1')
+      const allFree = async () => {
+        const { rows } = await sql<{ held: number }>`select count(holder)::int as held from callsift.slots`.execute(db)
+        return rows[0]?.held === 0
+      }
+      // Taken, but nobody heard of it.
+      losing.after = true
+      await expect(lossy.take('p1', now)).rejects.toThrow('the connection is gone')
+      await eventually(allFree)
+      const slot = await lossy.take('p1', now)
+      losing.before = true
+      await slot?.release()
+      await eventually(allFree)
     })
   })
 }

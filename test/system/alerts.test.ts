@@ -81,6 +81,14 @@ describe('one message for a cause, one for its end', () => {
     expect(await listAlerts(db, { standing: true, limit: 10 })).toEqual([])
   })
 
+  test('F23: a key that closes the gates of several families is one message', async () => {
+    const on = await begin({ work: false })
+    const closing = { class: 'invalid_key', message: 'The key was revoked', hint: 'Make another', forMs: null }
+    for (const name of ['ai', 'crm', 'portal']) await on.app.gates.close(on.portal.keyId, name, closing)
+    await on.app.alerts.round()
+    expect(told()).toEqual(['opened gate_closed'])
+  })
+
   test('a cause that comes again after its end is told again; one that flickers is not', async () => {
     const on = await begin({ more: { alertQuietMs: 60_000 } })
     await finishReconcile(on.app.db, 'acme', 3)

@@ -27,28 +27,35 @@ export async function findCauses(
 
 async function closedGates(db: Queryable): Promise<AlertCause[]> {
   const closed = await readClosedForAlerts(db)
-  return closed.flatMap((gate): AlertCause[] => {
-    if (gate.class === 'cap_reached') {
-      const portalId = gate.portalIds.find((id) => capGateName(id) === gate.name)
-      // A backfill that has used its share waits as it should: nobody need be woken.
-      if (portalId === undefined) return []
-      return [
-        {
-          cause: `cap ${portalId}`,
-          kind: 'cap_reached',
-          portalIds: [portalId],
-          sentence: `${gate.message}.`,
-          mend: gate.hint ?? '',
-        },
-      ]
-    }
+  const caps = closed.flatMap((gate): AlertCause[] => {
+    if (gate.class !== 'cap_reached') return []
+    const portalId = gate.portalIds.find((id) => capGateName(id) === gate.name)
+    // A backfill that has used its share waits as it should: nobody need be woken.
+    if (portalId === undefined) return []
+    const sentence = `${gate.message}.`
+    return [{ cause: `cap ${portalId}`, kind: 'cap_reached', portalIds: [portalId], sentence, mend: gate.hint ?? '' }]
+  })
+  return [...caps, ...mattersOfKeys(closed.filter((gate) => gate.class !== 'cap_reached'))]
+}
+
+/** A revoked key closes the gate of each family that meets it: that is one matter for a person, and one message. */
+function mattersOfKeys(closed: Awaited<ReturnType<typeof readClosedForAlerts>>): AlertCause[] {
+  const matters = new Map<string, typeof closed>()
+  for (const gate of closed) {
+    const name = `gate ${gate.keyId} ${gate.class}`
+    matters.set(name, [...(matters.get(name) ?? []), gate])
+  }
+  return [...matters].flatMap(([cause, gates]): AlertCause[] => {
+    const [first] = gates
+    if (first === undefined) return []
+    const names = gates.map((gate) => gate.name).join(', ')
     return [
       {
-        cause: `gate ${gate.keyId} ${gate.name}`,
+        cause,
         kind: 'gate_closed',
-        portalIds: gate.portalIds,
-        sentence: `Requests of ${gate.portalIds.join(', ') || 'no portal'} are held back (${gate.name}): ${gate.message}.`,
-        mend: gate.hint ?? 'Mend the cause, then run: callsift gate open',
+        portalIds: first.portalIds,
+        sentence: `Requests of ${first.portalIds.join(', ') || 'no portal'} are held back (${names}): ${first.message}.`,
+        mend: first.hint ?? 'Mend the cause, then run: callsift gate open',
       },
     ]
   })

@@ -11,7 +11,7 @@ export interface Kill {
   readonly backMs: number
 }
 
-/** kill -9 of one of the victims after a random 1 to 3 s, started again at once as a supervisor does. */
+/** kill -9 of one of the victims a random 1 to 3 s after the last (or as soon as it is back), started again at once as a supervisor does. */
 export async function killStorm(options: {
   victims: readonly Program[]
   kills: number
@@ -24,13 +24,15 @@ export async function killStorm(options: {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
     return state / 4_294_967_296
   }
+  let last = performance.now()
   while (kills.length < options.kills) {
-    const due = performance.now() + 1_000 + next() * 2_000
+    const due = last + 1_000 + next() * 2_000
     const victim = options.victims[Math.floor(next() * options.victims.length)]
     if (victim === undefined) throw new Error('there is nobody to kill')
     await pause(Math.max(0, due - performance.now()))
     const { pid } = victim
     const at = Date.now()
+    last = performance.now()
     await victim.kill()
     victim.start()
     await until(

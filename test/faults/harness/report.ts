@@ -74,16 +74,18 @@ function told(sitting: Sitting | null, command: string): string {
 /** docs/reliability.md, whole, from what was run. */
 export function renderPage(
   results: readonly Result[],
-  all: number,
+  all: readonly string[],
   sittings: { simulation: Sitting | null; soak: Sitting | null },
 ): string {
   const good = results.filter((one) => isAsExpected(one.ours)).length
+  const notRun = all.filter((id) => !results.some((one) => one.id === id))
   const days = [...new Set(results.map((one) => one.at.slice(0, 10)))].join(', ')
   const scales = [...new Set(results.map((one) => one.scale))].join(', ')
   const machines = [...new Set(results.map((one) => one.machine))].join('; ')
   return `# Reliability: what was done to it, and what came of it
 
-Written by \`npm run faults\`; never by hand. Run ${days} on ${machines}. ${good} of ${all} faults ended as expected.
+Written by \`npm run faults\`; never by hand. Run ${days} on ${machines}. ${good} of ${all.length} faults ended as expected;
+${notRun.length === 0 ? 'all were run' : `NOT RUN yet: ${notRun.join(', ')}`}. A column of the naive pipeline that is empty was not run either.
 
 Each fault runs the compiled program as a user would (\`serve\`, two \`work\`, Redis with its append-only file, Postgres, the sandbox as upstream),
 injects one fault, heals it, and holds what the upstream's own list says against what was promised. Durations of faults and of the program
