@@ -15,7 +15,8 @@ describe('sealed secrets', () => {
     expect(() => sealer.unseal(sealed, 'other')).toThrow(/can't be opened/)
     for (let place = 0; place < sealed.length; place += 1) {
       const letter = sealed[place] === 'A' ? 'B' : 'A'
-      if (sealed[place] === '.' || place === sealed.length - 1) continue
+      // The last letter of a part has bits that stand for nothing.
+      if (sealed[place] === '.' || [undefined, '.'].includes(sealed[place + 1])) continue
       const spoilt = sealed.slice(0, place) + letter + sealed.slice(place + 1)
       expect(() => sealer.unseal(spoilt, 'acme')).toThrow(/can't be opened/)
     }
