@@ -11,7 +11,8 @@ import { showCall } from '../../ops/call-show.ts'
 import { readCauseList } from '../../ops/causes.ts'
 import { costOf } from '../../ops/cost-of.ts'
 import { RowId, runOperation } from '../../ops/operation.ts'
-import { readOverview } from '../../ops/overview.ts'
+import { readRecentOverview } from '../../ops/overview.ts'
+import { readGateList } from '../../ops/status.ts'
 import { readOutputs } from './call-outputs.ts'
 import { callPage } from './call-page.ts'
 import { callRow } from './call-row.ts'
@@ -45,16 +46,20 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
     const visitor = pages.visitor(request)
     const ask = async <Answer>(operation: Parameters<typeof runOperation>[1], input: object) =>
       (await runOperation(app, operation, input, visitor)) as Answer
-    const [list, counts, causes, overview, portals, view] = await Promise.all([
+    const [list, counts, causes, overview, gates, portals, view] = await Promise.all([
       ask<{ calls: ReturnType<typeof lineOf>[]; nextCursor: string | null }>(callList, { ...filter, cursor }),
       ask<CallsFacts['counts']>(callCount, filter),
       readCauseList(app),
-      readOverview(app, '24h'),
+      readRecentOverview(app),
+      readGateList(app),
       listPortals(app.db),
       pages.view(request),
     ])
     const webhook = `${app.config.publicUrl ?? `${request.protocol}://${request.host}`}/webhooks/bitrix24`
-    return pages.send(reply, callsPage(view, { filter, cursor, ...list, counts, causes, overview, portals, webhook }))
+    return pages.send(
+      reply,
+      callsPage(view, { filter, cursor, ...list, counts, causes, overview, gates, portals, webhook }),
+    )
   })
 
   scope.get<{ Querystring: { ids?: string } }>('/calls/rows', async (request, reply) => {

@@ -22,6 +22,8 @@ export interface CallsFacts {
   readonly counts: Readonly<Record<'running' | 'done' | 'parked' | 'cancelled', number>>
   readonly causes: readonly CauseLine[]
   readonly overview: Overview
+  /** As they are now; the overview may be some seconds old. */
+  readonly gates: Overview['status']['gates']
   readonly portals: readonly { readonly id: string; readonly name: string }[]
   readonly webhook: string
 }
@@ -40,7 +42,7 @@ export function callsPage(view: View, facts: CallsFacts): string {
   const { words } = view.language
   const isFiltered = Object.values(facts.filter).some((value) => value !== undefined && value !== '')
   const open = facts.causes.filter((cause) => cause.status === 'open' || cause.status === 'regressed')
-  const body = html`<h1 class="hidden">${words.navCalls}</h1>${gateBanners(view, facts.overview.status.gates)}
+  const body = html`<h1 class="hidden">${words.navCalls}</h1>${gateBanners(view, facts.gates)}
 ${!isFiltered && figures(view, facts)}
 ${!isFiltered && open.length > 0 && html`<section aria-labelledby="causes-title"><div class="head"><h2 id="causes-title">${words.failuresByCause}</h2><a href="/causes">${words.allCauses}</a></div><div class="cards">${open.slice(0, 6).map((cause) => causeCard(view, cause, { brief: true, level: 3 }))}</div></section>`}
 ${filters(view, facts)}
