@@ -144,6 +144,9 @@ const Environment = z.object({
   CALLSIFT_PRICE_SPEECH_MINUTE: price.default(0),
   CALLSIFT_PRICE_CHAT_1K_TOKENS: price.default(0),
   CALLSIFT_PRICE_CURRENCY: z.string().min(1).max(10).default('RUB'),
+  CALLSIFT_ROUTER_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  CALLSIFT_ROUTER_CONFIG: z.string().min(1).optional(),
+  CALLSIFT_ROUTER_MAX_AUDIO_MB: z.coerce.number().int().min(1).max(2_000).default(150),
   CALLSIFT_SANDBOX_URL: z.url({ protocol: /^https?$/ }).optional(),
   CALLSIFT_SANDBOX_SCALE: z.coerce.number().min(1).default(1),
   DATABASE_URL: z.string().min(1).optional(),
@@ -203,6 +206,13 @@ export interface Config {
   readonly uploadQuotaMb: number | undefined
   /** Addresses and networks (CIDR) of proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[]
+  readonly router: {
+    /** Undefined: `serve` starts none. */
+    readonly port: number | undefined
+    /** Models and upstreams of the operator, JSON. */
+    readonly file: string | undefined
+    readonly maxAudioMb: number
+  }
   readonly sandboxScale: number
   /** A sandbox that runs elsewhere, instead of one in this process. Used in mode `sandbox` only. */
   readonly sandboxUrl: string | undefined
@@ -312,6 +322,11 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     },
     uploadQuotaMb: env.CALLSIFT_UPLOAD_QUOTA_MB,
     trustProxy: env.CALLSIFT_TRUST_PROXY,
+    router: {
+      port: env.CALLSIFT_ROUTER_PORT,
+      file: env.CALLSIFT_ROUTER_CONFIG,
+      maxAudioMb: env.CALLSIFT_ROUTER_MAX_AUDIO_MB,
+    },
     sandboxScale: env.CALLSIFT_SANDBOX_SCALE,
     sandboxUrl: env.CALLSIFT_SANDBOX_URL?.replace(/\/+$/, ''),
     vibecodeBaseUrl: env.VIBECODE_BASE_URL.replace(/\/+$/, ''),

@@ -69,6 +69,7 @@ async function printBlock(terminal: Terminal, config: Config, service: Service, 
         ? `live, ${config.vibecodeBaseUrl}`
         : `${terminal.paint('yellow', 'SANDBOX')}: nothing here is real, real portals get 503`,
     ],
+    ...(service.routerUrl === null ? [] : [['AI Router', `${service.routerUrl}/v1`] satisfies [string, string]]),
     ['Record', record],
     ['Queue', app.queues.kind],
     ['Writes', writes],

@@ -16,6 +16,8 @@ export interface Service {
   /** Address of a login that is good once; null where somebody has logged in before. */
   readonly firstLogin: string | null
   readonly sandbox: Sandbox | null
+  /** Of the AI Router, where one was asked for. */
+  readonly routerUrl: string | null
   close(drainMs: number): Promise<void>
 }
 
@@ -73,11 +75,26 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     owner?.publish(server.url, localToken)
     const loginPath = await firstLoginPath(app)
     const firstLogin = loginPath === null ? null : `${server.url}${loginPath}`
-    return { app, url: server.url, firstLogin, sandbox, close }
+    const routerUrl = await startRouterBeside(app, sandbox, closers)
+    return { app, url: server.url, firstLogin, sandbox, routerUrl, close }
   } catch (error) {
     await close(0)
     throw error
   }
+}
+
+/** The AI Router on its own port, where the settings name one. */
+async function startRouterBeside(
+  app: App,
+  sandbox: Sandbox | null,
+  closers: ((drainMs: number) => Promise<void>)[],
+): Promise<string | null> {
+  const { port } = app.config.router
+  if (port === undefined) return null
+  const { openRouter } = await import('./open-router.ts')
+  const router = await openRouter(app, { host: app.config.host, port, sandbox })
+  closers.unshift((drainMs) => router.close(drainMs))
+  return router.url
 }
 
 /** The sandbox's address changes with every start, so its portal is written anew each time. */

@@ -14,6 +14,7 @@ import { addKey } from './key.ts'
 import { addMigrate } from './migrate.ts'
 import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
+import { addRouter } from './router.ts'
 import { addRubric } from './rubric.ts'
 import { addSandbox } from './sandbox.ts'
 import { addSchedule } from './schedule.ts'
@@ -57,5 +58,6 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addExport,
   addImport,
   addHealth,
+  addRouter,
   addSandbox,
 ]

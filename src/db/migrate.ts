@@ -9,6 +9,7 @@ import { intake } from './migrations/0005-intake.ts'
 import { hearing } from './migrations/0006-hearing.ts'
 import { dashboard } from './migrations/0007-dashboard.ts'
 import { batches } from './migrations/0008-batches.ts'
+import { router } from './migrations/0009-router.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -29,6 +30,7 @@ const migrations: readonly Migration[] = [
   hearing,
   dashboard,
   batches,
+  router,
 ]
 
 /** The schema level that this program knows. */

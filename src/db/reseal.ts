@@ -12,24 +12,36 @@ export async function resealPortals(db: Database, sealer: Sealer): Promise<{ res
     const rows = await listSealed(db)
     const stale = rows.filter((row) => !sealer.isCurrent(row.sealed))
     if (stale.length === 0) return { resealed, current: rows.length }
-    for (const { table, id, aad, sealed } of stale) {
-      const next = sealer.seal(sealer.unseal(sealed, aad), aad)
-      const changed =
-        table === 'portals'
-          ? await sql`update callsift.portals set api_key_sealed = ${next} where id = ${id} and api_key_sealed = ${sealed}`.execute(
-              db,
-            )
-          : await sql`update callsift.meta set value = ${next} where key = ${id} and value = ${sealed}`.execute(db)
-      resealed += Number(changed.numAffectedRows ?? 0n)
+    for (const row of stale) {
+      resealed += await replaceSealed(db, row, sealer.seal(sealer.unseal(row.sealed, row.aad), row.aad))
     }
   }
 }
 
-async function listSealed(
-  db: Database,
-): Promise<{ table: 'portals' | 'meta'; id: string; aad: string; sealed: string }[]> {
-  const rows = await sql<{ table: 'portals' | 'meta'; id: string; aad: string; sealed: string }>`
+interface SealedRow {
+  readonly table: 'portals' | 'meta' | 'router_credentials'
+  readonly id: string
+  readonly aad: string
+  readonly sealed: string
+}
+
+/** Only where it still stands as it was read. */
+async function replaceSealed(db: Database, { table, id, sealed }: SealedRow, next: string): Promise<number> {
+  const statements = {
+    portals: sql`update callsift.portals set api_key_sealed = ${next} where id = ${id} and api_key_sealed = ${sealed}`,
+    meta: sql`update callsift.meta set value = ${next} where key = ${id} and value = ${sealed}`,
+    router_credentials: sql`update callsift.router_credentials set key_sealed = ${next}
+      where id = ${id}::uuid and key_sealed = ${sealed}`,
+  }
+  const changed = await statements[table].execute(db)
+  return Number(changed.numAffectedRows ?? 0n)
+}
+
+async function listSealed(db: Database): Promise<SealedRow[]> {
+  const rows = await sql<SealedRow>`
     select 'portals' as "table", id, id as aad, api_key_sealed as sealed from callsift.portals
-    union all select 'meta', key, key, value from callsift.meta where key = 'tombstone_key'`.execute(db)
+    union all select 'meta', key, key, value from callsift.meta where key in ('tombstone_key', 'router_key')
+    union all select 'router_credentials', id::text, tenant || ' ' || id || ' ' || base_url, key_sealed
+      from callsift.router_credentials where key_sealed is not null`.execute(db)
   return rows.rows
 }

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { PortalSettings } from './portal-settings.ts'
+import type { RouterTables } from './router-schema.ts'
 import type { LeadScoreTable, ScheduleTable } from './schema-batches.ts'
 import type { Id, Json, Stamp, StampOrNull } from './schema-columns.ts'
 import type {
@@ -301,7 +302,7 @@ export interface AuditTable {
 }
 
 /** Schema `callsift`, always qualified: the record of what happened and of what must happen next. */
-export interface Schema {
+export interface Schema extends RouterTables {
   'callsift.meta': MetaTable
   'callsift.portals': PortalTable
   'callsift.tombstones': TombstoneTable

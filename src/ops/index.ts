@@ -19,6 +19,7 @@ import { portalList, portalRemove, portalSave, portalSettings, portalWrite } fro
 import { reconcileRun } from './reconcile-run.ts'
 import { retryList, retryShow, retryStart } from './retry-many.ts'
 import { reviewDecide, reviewExamples, reviewList } from './reviews.ts'
+import { routerKeyCreate, routerKeyList, routerKeyRevoke, routerUsage } from './router-keys.ts'
 import { rubricJudge, rubricList } from './rubrics.ts'
 import {
   scheduleAdd,
@@ -95,6 +96,10 @@ export const operations: readonly Operation[] = [
   userSave,
   userList,
   userRemove,
+  routerKeyCreate,
+  routerKeyList,
+  routerKeyRevoke,
+  routerUsage,
 ]
 
 export function findOperation(name: string): Operation | undefined {

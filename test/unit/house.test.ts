@@ -46,7 +46,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['ops', 'intake', 'engine', 'vibecode', 'audio', 'db', 'wire'],
   workers: ['ops', 'intake', 'engine', 'vibecode', 'audio', 'db', 'wire'],
   sandbox: ['wire', 'audio'],
-  cli: ['http', 'workers', 'sandbox', 'ops', 'intake', 'engine', 'vibecode', 'audio', 'db', 'wire'],
+  router: ['vibecode', 'audio', 'db', 'wire'],
+  cli: ['router', 'http', 'workers', 'sandbox', 'ops', 'intake', 'engine', 'vibecode', 'audio', 'db', 'wire'],
 }
 /** Builds the program out of its parts, and so knows them all; the others get it handed down. */
 const composer = 'src/context.ts'

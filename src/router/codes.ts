@@ -1,0 +1,30 @@
+/** Every code of the AI Router's document, with its HTTP status. System codes are upper case on every route, as the document has them. */
+export const routerCodes = {
+  scope_missing: 403,
+  invalid_request: 400,
+  no_default_model: 400,
+  invalid_image_payload: 400,
+  invalid_language: 400,
+  no_file: 400,
+  empty_file: 400,
+  ai_model_not_found: 404,
+  not_found: 404,
+  provider_not_found: 404,
+  ai_credentials_not_configured: 402,
+  insufficient_balance: 402,
+  credential_invalid: 422,
+  already_exists: 409,
+  base_url_invalid: 400,
+  base_url_private: 400,
+  not_custom_provider: 400,
+  provider_list_models_unavailable: 200,
+  ai_provider_unavailable: 502,
+  ai_provider_timeout: 504,
+  model_unavailable: 503,
+  MISSING_API_KEY: 401,
+  INVALID_API_KEY: 401,
+  RATE_LIMIT_EXCEEDED: 429,
+  INTERNAL_ERROR: 500,
+} as const
+
+export type RouterCode = keyof typeof routerCodes

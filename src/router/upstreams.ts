@@ -1,0 +1,45 @@
+import { type Dispatcher, Pool } from 'undici'
+import { checkUrl, guardedConnector, type Network } from '../audio/guarded-connect.ts'
+
+/** Connections to providers, kept open between requests. */
+export interface Upstreams {
+  /** For an address: of the operator's choice, or (`guarded`) of a caller's. Throws `Permanent` blocked_url, blocked_address. */
+  at(baseUrl: string, guarded: boolean): Dispatcher
+  close(): Promise<void>
+}
+
+/** Addresses of callers that are kept open at once. */
+const mostPools = 200
+const connections = 256
+
+/** Undici's pools and not `fetch`: twice to four times as fast, no redirects, no proxies from the environment. */
+export function createUpstreams(network: Network, allowHosts: readonly string[]): Upstreams {
+  const pools = new Map<string, Pool>()
+
+  const open = (origin: string, baseUrl: string, guarded: boolean): Pool => {
+    // The time-outs of each request are its own.
+    const common = { connections, pipelining: 1, keepAliveTimeout: 30_000 }
+    if (!guarded) return new Pool(origin, { ...common, connect: { timeout: 10_000 } })
+    return new Pool(origin, { ...common, connect: guardedConnector(checkUrl(baseUrl, allowHosts), network) })
+  }
+
+  return {
+    at: (baseUrl, guarded) => {
+      const { origin } = guarded ? checkUrl(baseUrl, allowHosts).url : new URL(baseUrl)
+      const name = `${guarded} ${origin}`
+      const known = pools.get(name)
+      if (known !== undefined) return known
+      const pool = open(origin, baseUrl, guarded)
+      pools.set(name, pool)
+      const [oldest] = pools
+      if (pools.size > mostPools && oldest !== undefined) {
+        pools.delete(oldest[0])
+        void oldest[1].close()
+      }
+      return pool
+    },
+    close: async () => {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+    },
+  }
+}
