@@ -109,6 +109,7 @@ async function refused(asking: Asking, target: Target, response: Dispatcher.Resp
     asking.cooling.failed(target.source, restMs)
     return { error: unavailable(message, restMs), goOn: true }
   }
+  asking.cooling.answered(target.source)
   // A model that the provider has taken away is a reason to ask the next; a request that it finds wrong is wrong for all.
   return { error: hopeless(message), goOn: statusCode === 404 }
 }
