@@ -1,4 +1,8 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { resealPortals } from '../../src/db/reseal.ts'
+import { listCredentials, sealedFor } from '../../src/db/router-credentials.ts'
+import { createSealer } from '../../src/seal.ts'
 import { type MockProvider, startMockProvider } from '../support/mock-provider.ts'
 import { type RouterBench, startRouterBench } from '../support/router-bench.ts'
 
@@ -17,6 +21,7 @@ beforeAll(async () => {
         { id: 'bitrix/spare', upstream: 'second' },
       ],
       defaultModel: 'bitrix/main',
+      providers: { groq: { baseUrl: url } },
       aliases: { 'gpt-4o': 'bitrix/main' },
       fallbacks: { 'bitrix/main': ['bitrix/spare'], 'bitrix/closed': ['bitrix/spare'] },
       lifecycle: {
@@ -123,4 +128,17 @@ test('a source that failed three times in a row rests for ten seconds', async ()
   nowMs += 11_000
   await chat()
   expect(bench.provider.seen).toHaveLength(4)
+})
+
+test('a turnover of the secret key takes the keys of providers and the digest of our own along', async () => {
+  expect((await bench.send('POST', '/v1/ai/credentials', { provider: 'groq', apiKey: 'gsk-turned-over' })).status).toBe(
+    201,
+  )
+  // The bench's portal has no key that opens.
+  await sql`delete from callsift.portals`.execute(bench.record.db)
+  const next = createSealer('the secret that comes after it', 'a secret of the tests, long enough')
+  expect(await resealPortals(bench.record.db, next)).toMatchObject({ resealed: 2 })
+  const [row] = await listCredentials(bench.record.db, 'default')
+  const alone = createSealer('the secret that comes after it')
+  expect(row && alone.unseal(row.keySealed ?? '', sealedFor(row))).toBe('gsk-turned-over')
 })
