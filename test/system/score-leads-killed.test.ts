@@ -11,8 +11,8 @@ describe.skipIf(database === undefined)(what, () => {
     const outcome = await scoreUnderKills({
       databaseUrl: database?.url ?? '',
       redisUrl: undefined,
-      leads: 30,
-      killEveryMs: 4_000,
+      leads: 20,
+      killEveryMs: 5_000,
       withinMs: 90_000,
     })
     expect(outcome.earlyLate).toBe(0)
