@@ -27,7 +27,12 @@ const everyPage = [
 describe('pages', () => {
   test('O03: every word of others is escaped, and no script but our own may run', async () => {
     const http = await start()
-    await http.addPortal({ id: 'other', memberId: 'b'.repeat(32), robotSecret: 'robot-of-the-other' })
+    await http.addPortal({
+      id: 'other',
+      name: '<i>Acme</i>',
+      memberId: 'b'.repeat(32),
+      robotSecret: 'robot-of-the-other',
+    })
     await http.post(
       '/webhooks/bitrix24',
       callEnd({ CALL_ID: '<script>alert(1)</script>', PHONE_NUMBER: '<img src=x onerror=alert(1)>4567' }),
@@ -39,7 +44,7 @@ describe('pages', () => {
       expect(page.headers['content-security-policy']).toMatch(
         /^default-src 'none'; script-src 'self'; style-src 'self';/,
       )
-      expect(page.text).not.toMatch(/<script>|<img|<b>Acme|javascript:|<[^>]*\son\w+=|<[^>]*\sstyle=/)
+      expect(page.text).not.toMatch(/<script>|<img|<i>Acme|javascript:|<[^>]*\son\w+=|<[^>]*\sstyle=/)
     }
     const list = await http.get('/calls', visitor)
     expect(list.text).toContain('&lt;img src=x onerror=alert(1)&gt;4567')
@@ -229,13 +234,13 @@ test('readiness tells what is missing', async () => {
   const before = await http.get('/readyz')
   expect([before.status, JSON.parse(before.text)]).toEqual([
     503,
-    { ready: false, record: true, queue: true, workers: 0, stuck: false },
+    { ready: false, record: true, queue: true, safe: true, workers: 0, stuck: false },
   ])
   await http.app.start()
   await http.app.engine.work({ concurrency: () => 1 })
   const after = await http.get('/readyz')
   expect([after.status, JSON.parse(after.text)]).toEqual([
     200,
-    { ready: true, record: true, queue: true, workers: 1, stuck: false },
+    { ready: true, record: true, queue: true, safe: true, workers: 1, stuck: false },
   ])
 })
