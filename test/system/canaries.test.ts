@@ -121,10 +121,13 @@ test.skipIf(database === undefined || redisUrl === undefined)(
       await asked('status', {})
       await asked('doctor', {})
       await asked('deliveries.list', {})
-      await asked('call.list', {})
+      // Operators see whom a call was with; who may only look does not.
+      const viewer = String((await on.operate('token.create', { name: 'viewer', role: 'viewer' })).answer['token'])
+      await keep(on.get('/api/v1/calls', { authorization: `Bearer ${viewer}` }))
+      expect(shown.at(-1)).toContain('***0177')
       await asked('portal.list', {})
       for (const path of ['/', '/metrics', '/livez', '/readyz', '/nowhere']) await keep(on.get(path))
-      const spoken: string[] = []
+      const spoken: string[] = [JSON.stringify((await on.operate('call.list', {})).answer)]
       const ids = await on.app.db.selectFrom('callsift.calls').select('id').execute()
       for (const { id } of ids) {
         spoken.push(
