@@ -61,7 +61,7 @@ describe('P: orders in a call, before a model that obeys them', () => {
     expect(entry['title']).toMatch(/^AI classification: (high|medium|low) \(\d{1,3}\/100\), needs review$/)
     expect(String(entry['text']).length).toBeLessThan(2_100)
     expect(entry['text']).not.toMatch(/https?:|\[url|<a\b|<script/i)
-    expect(Object.keys(verdict).sort()).toEqual(['doubts', 'model', 'quality', 'reason', 'score', 'usage'])
+    expect(Object.keys(verdict).sort()).toEqual(['doubts', 'model', 'quality', 'reason', 'rubric', 'score', 'usage'])
   })
 
   test.each(corpus.benign)('$id is written as it was judged', async ({ text }) => {

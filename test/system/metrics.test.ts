@@ -239,7 +239,7 @@ describe('health', () => {
       values ('idle', 'h', 1, 'locate', 'test', now() - interval '1 hour')`.execute(db)
     await expect
       .poll(async () => JSON.parse((await http.get('/readyz')).text) as unknown)
-      .toEqual({ ready: false, record: true, queue: true, workers: 1, stuck: true })
+      .toEqual({ ready: false, record: true, queue: true, safe: true, workers: 1, stuck: true })
     await sql`delete from callsift.steps`.execute(db)
     expect(JSON.parse((await http.get('/readyz')).text)).toMatchObject({ ready: true, stuck: false })
   })
