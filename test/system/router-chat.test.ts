@@ -86,7 +86,7 @@ describe('a stream', () => {
     expect(await answer.text()).toBe(streamFrames(['CRM', ' is', ' a', ' system.']).join(''))
   })
 
-  test('of frames cut anywhere, comments, CRLF and frames over 64 KB', async () => {
+  test('U20 of frames cut anywhere, comments, CRLF and frames over 64 KB', async () => {
     const long = 'щ'.repeat(100_000)
     const whole = [
       ': OPENROUTER PROCESSING\r\n\r\n',
@@ -102,7 +102,7 @@ describe('a stream', () => {
     expect(await answer.text()).toBe(whole.join(''))
   })
 
-  test('that breaks off ends with an error and without [DONE]', async () => {
+  test('U20 that breaks off ends with an error and without [DONE]', async () => {
     bench.provider.play = (_request, response) => {
       response.setHeader('content-type', 'text/event-stream').write(streamFrames(['half'])[0])
       setImmediate(() => response.destroy())
