@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { UsageError } from '../errors.ts'
+import { readOption } from '../ops/read-options.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { toCsv } from './csv.ts'
 import { type Operations, withOperations } from './operations.ts'
@@ -63,18 +63,6 @@ const stateOf = (batch: z.output<typeof Batch>) =>
     : batch.class === null
       ? batch.state
       : `${batch.state}: ${batch.class}`
-
-/** `filter={"statusId":"NEW"}`, `maxLeads=5`, `rubric=lead`: what reads as JSON is JSON, all else is text. */
-function readOption(pair: string): [string, unknown] {
-  const at = pair.indexOf('=')
-  if (at < 1) throw new UsageError(`"${pair}" is not an option.`, { hint: 'Write name=value, such as maxLeads=5.' })
-  const value = pair.slice(at + 1)
-  try {
-    return [pair.slice(0, at), JSON.parse(value) as unknown]
-  } catch {
-    return [pair.slice(0, at), value]
-  }
-}
 
 function addStart(batch: Command, terminal: Terminal): void {
   const command = batch

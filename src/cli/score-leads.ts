@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import { readFilterPair } from '../ops/read-options.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, wholeNumber, withExamples } from './options.ts'
@@ -22,10 +23,10 @@ export interface LeadOptions {
 
 /** `--filter statusId=NEW --filter ">=createdTime=2026-10-01"`: a comparison before the field's name, its value after the sign. */
 function readFilter(text: string, before: Record<string, string> | undefined): Record<string, string> {
-  const match = /^((?:>=|<=|!=|>|<|!|%|@)?[A-Za-z]\w*)=(.+)$/s.exec(text)
-  if (match === null)
+  const pair = readFilterPair(text)
+  if (pair === null)
     throw new InvalidArgumentError('Write field=value, such as statusId=NEW or ">=createdTime=2026-10-01".')
-  return { ...before, [match[1] ?? '']: match[2] ?? '' }
+  return { ...before, [pair[0]]: pair[1] }
 }
 
 function readAmount(text: string): number {

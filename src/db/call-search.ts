@@ -53,6 +53,8 @@ export interface FoundCall {
   readonly quality: string | null
   readonly score: number | null
   readonly doubtful: boolean
+  /** What is to be known of it although it went on: `truncated_audio`, `overlong_transcript`. */
+  readonly flags: readonly string[]
   readonly written: string | null
   readonly entityTypeId: number | null
   readonly entityId: string | null
