@@ -126,6 +126,8 @@ export async function searchCalls(
   const rows = await sql<Omit<FoundCall, 'strip'> & { runId: string }>`
     select f.*, p.domain, v.output->>'quality' as quality, (v.output->>'score')::float8 as score,
       coalesce(v.output->'doubts' <> '[]'::jsonb, false) as doubtful,
+      array_remove(array[case when a.output->>'truncated' = 'true' then 'truncated_audio' end,
+        case when m.output->>'capped' = 'true' then 'overlong_transcript' end], null) as flags,
       ((v.output->'usage'->>'promptTokens')::float8 + (v.output->'usage'->>'completionTokens')::float8) as tokens,
       t.output->>'state' as written, (a.output->>'heardSeconds')::float8 as "heardSeconds",
       coalesce(f.entity_type_id, (l.output->'entity'->>'typeId')::int) as "entityTypeId",
@@ -143,6 +145,7 @@ export async function searchCalls(
     left join callsift.steps t on t.run_id = f."runId" and t.generation = f.generation and t.name = 'writeTimeline' and t.index = 0 and t.state = 'done'
     left join callsift.steps l on l.run_id = f."runId" and l.generation = f.generation and l.name = 'locateRecording' and l.index = 0 and l.state = 'done'
     left join callsift.steps a on a.run_id = f."runId" and a.generation = f.generation and a.name = 'planAudio' and a.index = 0 and a.state = 'done'
+    left join callsift.steps m on m.run_id = f."runId" and m.generation = f.generation and m.name = 'mergeTranscript' and m.index = 0 and m.state = 'done'
     left join lateral (select s.class, s.name, case when s.class = 'exhausted' then (select a.class from callsift.attempts a
         where a.step_id = s.id and a.fence = s.fence) end as spent, case when s.state = 'ready' then s.due_at end as due_at, s.blocked_by is not null as blocked from callsift.steps s
       where s.run_id = f."runId" and s.generation = f.generation and s.state not in ('done', 'cancelled')

@@ -82,6 +82,7 @@ export const deskEn = {
   optionsHint: 'name=value, a line each: rubric, maxLeads, maxCost',
   allRecords: 'all',
   change: 'Change',
+  goBack: 'Back',
   addSchedule: 'Add a schedule',
   leftOut: 'left out',
   checkLeadFields: 'Check fields',

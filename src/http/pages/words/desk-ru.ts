@@ -84,6 +84,7 @@ export const deskRu: Readonly<Record<keyof typeof deskEn, string>> = {
   optionsHint: 'имя=значение, по одному в строке: rubric, maxLeads, maxCost',
   allRecords: 'все',
   change: 'Изменить',
+  goBack: 'Назад',
   addSchedule: 'Добавить расписание',
   leftOut: 'пропущен',
   checkLeadFields: 'Проверка полей',
