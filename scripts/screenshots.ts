@@ -16,9 +16,11 @@ await mkdir(folder, { recursive: true })
 const world = await startDashboardWorld(await mkdtemp(join(tmpdir(), 'callsift-pictures-')), { recordings: true })
 const browser = await openBrowser(chromium)
 try {
-  const secret = await world.login('operator', 'anna')
-  const failed = await firstCall('parked')
-  const done = await firstCall('done')
+  const secret = await world.login('admin', 'olga')
+  await world.login('operator', 'anna')
+  const failed = await callOf('parked')
+  const done = await callOf('done')
+  const batch = await world.score()
   const pages: Record<string, string> = {
     calls: '/calls',
     causes: '/causes',
@@ -29,22 +31,29 @@ try {
     deliveries: '/deliveries',
     bulk: '/calls/bulk?all=1&f.status=parked',
     batches: '/batches',
+    batch: `/batches/${batch}`,
+    users: '/users',
     account: '/account',
   }
-  for (const theme of ['light', 'dark'] as const) {
-    const context = await openWindow(browser, world, { secret, theme })
+  // Dark ones in Russian: each page is seen in both languages, and none four times.
+  for (const [theme, language] of [
+    ['light', 'en'],
+    ['dark', 'ru'],
+  ] as const) {
+    const context = await openWindow(browser, world, { secret, theme, language })
     const page = await context.newPage()
     for (const [name, path] of Object.entries(pages)) await take(page, path, `${name}-${theme}`)
     await context.close()
   }
   const phone = await openWindow(browser, world, { secret, theme: 'light', language: 'ru', width: 390, height: 844 })
   const page = await phone.newPage()
-  await take(page, '/calls', 'calls-phone-ru')
-  await take(page, `/calls/${failed}`, 'call-phone-ru')
+  await take(page, '/calls', 'calls-phone')
+  await take(page, `/calls/${failed}`, 'call-phone')
+  await take(page, '/users', 'users-phone')
   await phone.close()
-  const russian = await openWindow(browser, world, { secret, theme: 'light', language: 'ru' })
-  await take(await russian.newPage(), '/causes', 'causes-ru')
-  await russian.close()
+  const stranger = await openWindow(browser, world, { secret: 'A'.repeat(43), theme: 'light', language: 'en' })
+  await take(await stranger.newPage(), '/login', 'login-light')
+  await stranger.close()
 } finally {
   await browser.close()
   await world.close()
@@ -54,11 +63,12 @@ async function take(page: Page, path: string, name: string): Promise<void> {
   await page.goto(path)
   if (path.startsWith('/calls/') && !path.includes('bulk'))
     await page.waitForSelector('#player[data-ready], main:not(:has(#player))')
+  await page.waitForSelector('#live[data-state="on"], body:not([data-live])')
   await page.screenshot({ path: join(folder, `${name}.png`) })
   console.log(name)
 }
 
-async function firstCall(state: 'done' | 'parked'): Promise<string> {
+async function callOf(state: 'done' | 'parked'): Promise<string> {
   const row = await world.app.db
     .selectFrom('callsift.calls')
     .innerJoin('callsift.runs', 'callsift.runs.id', 'callsift.calls.run_id')

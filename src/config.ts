@@ -1,8 +1,9 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { UsageError } from './errors.ts'
 import { rememberSecret } from './known-secrets.ts'
+import { isNetwork } from './networks.ts'
 import { readSecretFiles } from './secret-files.ts'
+import { withoutEmpty } from './without-empty.ts'
 
 const seconds = (value: number) => value * 1000
 const minutes = (value: number) => value * 60_000
@@ -85,12 +86,6 @@ const json = z.string().transform((text, context): unknown => {
   }
 })
 
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/')
-  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-  return longest > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
-}
-
 const hostList = z
   .string()
   .default('')
@@ -121,6 +116,12 @@ const Environment = z.object({
     (list) => list.every(isNetwork),
     'must be addresses or networks, such as 10.0.0.5,172.16.0.0/12',
   ),
+  CALLSIFT_LOGIN_HEADER: z
+    .string()
+    .regex(/^[a-z0-9-]+$/i, 'must be the name of a header')
+    .optional(),
+  CALLSIFT_URL: z.url({ protocol: /^https?$/ }).optional(),
+  CALLSIFT_TOKEN: z.string().min(16).optional(),
   CALLSIFT_LANGUAGE: z.string().default('ru'),
   CALLSIFT_CHAT_MODEL: z.string().default('bitrix/bitrixgpt-5.5'),
   CALLSIFT_SPEECH_MODEL: z.string().optional(),
@@ -206,6 +207,10 @@ export interface Config {
   readonly uploadQuotaMb: number | undefined
   /** Addresses and networks (CIDR) of proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[]
+  /** Where those proxies say who is logged in. */
+  readonly loginHeader: string | undefined
+  /** The running service that verbs ask, where it is not on this machine. */
+  readonly serviceUrl: string | undefined
   readonly router: {
     /** Undefined: `serve` starts none. */
     readonly port: number | undefined
@@ -232,16 +237,8 @@ export interface Config {
     /** Addresses of chat services carry their token in the path. */
     readonly alertUrl: string | undefined
     readonly alertSecret: string | undefined
+    readonly serviceToken: string | undefined
   }
-}
-
-/** Empty strings count as not set: compose files write `VIBECODE_API_KEY=` for "none". */
-function withoutEmpty(environment: Record<string, string | undefined>): Record<string, string> {
-  const kept: Record<string, string> = {}
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && value.trim() !== '') kept[name] = value.trim()
-  }
-  return kept
 }
 
 function rememberSecretsOf(env: z.output<typeof Environment>): void {
@@ -249,6 +246,7 @@ function rememberSecretsOf(env: z.output<typeof Environment>): void {
     env.CALLSIFT_SECRET_KEY,
     env.CALLSIFT_SECRET_KEY_PREVIOUS,
     env.CALLSIFT_ALERT_SECRET,
+    env.CALLSIFT_TOKEN,
     env.VIBECODE_API_KEY,
     env.BITRIX24_APP_TOKEN,
   ]) {
@@ -322,6 +320,8 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     },
     uploadQuotaMb: env.CALLSIFT_UPLOAD_QUOTA_MB,
     trustProxy: env.CALLSIFT_TRUST_PROXY,
+    loginHeader: env.CALLSIFT_LOGIN_HEADER?.toLowerCase(),
+    serviceUrl: env.CALLSIFT_URL?.replace(/\/+$/, ''),
     router: {
       port: env.CALLSIFT_ROUTER_PORT,
       file: env.CALLSIFT_ROUTER_CONFIG,
@@ -342,6 +342,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       previousSecretKey: env.CALLSIFT_SECRET_KEY_PREVIOUS,
       alertUrl: env.CALLSIFT_ALERT_URL,
       alertSecret: env.CALLSIFT_ALERT_SECRET,
+      serviceToken: env.CALLSIFT_TOKEN,
     },
   }
 }

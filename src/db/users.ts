@@ -114,6 +114,13 @@ export async function findPassword(
   return rows.rows[0] ?? null
 }
 
+/** Whom a proxy of ours has logged in; null for who may not come in. */
+export async function findUser(db: Queryable, name: string): Promise<{ name: string; role: Role } | null> {
+  const rows = await sql<{ name: string; role: Role }>`select name, role from callsift.users
+    where lower(name) = lower(${name}) and disabled_at is null`.execute(db)
+  return rows.rows[0] ?? null
+}
+
 /** Ends every other session: whoever knew the old one is out. */
 export async function setPassword(db: Database, id: string, password: string, keepDigest?: string): Promise<void> {
   await db.transaction().execute(async (trx) => {

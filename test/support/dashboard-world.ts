@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ringAll } from '../../src/cli/demo-calls.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -9,8 +10,10 @@ import { openSession } from '../../src/db/sessions.ts'
 import { saveUser } from '../../src/db/users.ts'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 import { createLog } from '../../src/log.ts'
+import { findOperation } from '../../src/ops/index.ts'
+import { runOperation } from '../../src/ops/operation.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
-import { makeDataFolder } from './data-folder.ts'
+import { addLeads } from './sandbox-leads.ts'
 import { writeToneCall } from './tone-calls.ts'
 
 export interface DashboardWorld {
@@ -23,6 +26,8 @@ export interface DashboardWorld {
   ring(text: string, state: 'done' | 'parked' | 'running', cause?: string): Promise<string>
   /** Has this recording judged, of which the provider hears these words. Returns our id. */
   judge(recording: Buffer, hearAs: string): Promise<string>
+  /** Has leads scored, with a schedule for the nights; the same batch however often it is asked for. Returns its id. */
+  score(): Promise<string>
   close(): Promise<void>
 }
 
@@ -82,6 +87,7 @@ export async function startDashboardWorld(
       .select(['callsift.calls.id', 'callsift.runs.state', 'callsift.runs.id as runId'])
       .where('callsift.calls.call_ref', '=', callRef)
       .executeTakeFirst()
+  let scored: Promise<string> | undefined
   const world: DashboardWorld = {
     app,
     server,
@@ -117,6 +123,10 @@ export async function startDashboardWorld(
         const call = await standing(callId)
         return call?.state === 'done' ? call.id : undefined
       }, `call ${callId} judged`)
+    },
+    score: () => {
+      scored ??= scoreLeads(app, sandbox, until)
+      return scored
     },
     close: async () => {
       await server.close()
@@ -154,9 +164,31 @@ async function fill(world: DashboardWorld, until: <V>(look: () => Promise<V | un
   await knock(world.server.url)
 }
 
+async function scoreLeads(
+  app: App,
+  sandbox: Sandbox,
+  until: <V>(look: () => Promise<V | undefined>, what: string) => Promise<V>,
+): Promise<string> {
+  const ask = async <Answer>(name: string, input: Record<string, unknown>) => {
+    const operation = findOperation(name)
+    if (operation === undefined) throw new Error(`no operation ${name}`)
+    return (await runOperation(app, operation, input, { actor: 'olga', role: 'admin' })) as Answer
+  }
+  await ask('portal.fields', { id: 'acme', create: true })
+  addLeads(sandbox, 'acme', 8)
+  const asked = { workflow: 'score-leads', portalId: 'acme', input: { filter: { statusId: 'NEW' } } }
+  const { id } = await ask<{ id: string }>('batch.start', asked)
+  await until(
+    async () => ((await ask<{ state: string }>('batch.show', { id })).state === 'done' ? true : undefined),
+    `batch ${id} done`,
+  )
+  await ask('schedule.add', { ...asked, name: 'nightly', cron: '0 3 * * *', timeZone: 'Europe/Moscow' })
+  return id
+}
+
 /** A recording that ends before its end. */
 async function breakOff(world: DashboardWorld): Promise<void> {
-  const folder = await makeDataFolder()
+  const folder = await mkdtemp(join(tmpdir(), 'callsift-broken-off-'))
   const bytes = await readFile((await writeToneCall({ path: join(folder, 'call.wav'), seconds: 20 })).path)
   await rm(folder, { recursive: true, force: true })
   const said = 'Client: we need thirty seats by Friday, the budget is approved, please send the contract.'

@@ -161,3 +161,37 @@ describe('the page of users', () => {
     expect(JSON.stringify(rows)).not.toMatch(/callsift_[\w-]{43}|\/login\//)
   })
 })
+
+// Behind a proxy that knows people already.
+describe('a login by a proxy', () => {
+  test('is believed of the named addresses alone, and only of who is a user here', async () => {
+    const own = { 'x-forwarded-user': 'anna', 'sec-fetch-site': 'same-origin' }
+    const trusted = await startHttpApp({
+      environment: { CALLSIFT_TRUST_PROXY: '127.0.0.0/8', CALLSIFT_LOGIN_HEADER: 'X-Forwarded-User' },
+    })
+    const stranger = await startHttpApp({
+      environment: { CALLSIFT_TRUST_PROXY: '10.0.0.5', CALLSIFT_LOGIN_HEADER: 'X-Forwarded-User' },
+    })
+    try {
+      for (const http of [trusted, stranger]) {
+        await http.addPortal()
+        await http.operate('user.save', { name: 'anna', role: 'viewer' })
+      }
+      expect((await stranger.get('/calls', own)).status).toBe(303)
+      expect((await stranger.get('/calls', { ...own, 'x-forwarded-for': '10.0.0.5' })).status).toBe(303)
+      expect((await stranger.get('/api/v1/calls', own)).status).toBe(401)
+      const page = await trusted.get('/calls', own)
+      expect([page.status, page.text.includes('anna')]).toEqual([200, true])
+      expect((await trusted.get('/users', own)).status).toBe(403)
+      expect((await trusted.get('/calls', { 'x-forwarded-user': 'mallory' })).status).toBe(403)
+      expect((await trusted.get('/calls')).status).toBe(303)
+      expect((await trusted.post('/logout', '', { 'x-forwarded-user': 'anna' })).status).toBe(403)
+      const { users } = (await trusted.operate('user.list')).answer as { users: { id: string; name: string }[] }
+      await trusted.operate('user.disable', { id: users.find((one) => one.name === 'anna')?.id })
+      expect((await trusted.get('/calls', own)).status).toBe(403)
+    } finally {
+      await trusted.close()
+      await stranger.close()
+    }
+  })
+})

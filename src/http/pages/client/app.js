@@ -88,6 +88,22 @@ document.addEventListener('keydown', (event) => {
   act()
 })
 
+// ---- what is shown once can be copied; a plain http page has no clipboard of its own
+for (const button of $$('[data-copy]')) {
+  const text = document.getElementById(button.dataset.copy)
+  if (text === null) continue
+  button.hidden = false
+  button.addEventListener('click', async () => {
+    getSelection()?.selectAllChildren(text)
+    try {
+      await navigator.clipboard.writeText(text.textContent)
+    } catch {
+      document.execCommand('copy')
+    }
+    button.textContent = button.dataset.done
+  })
+}
+
 // ---- live rows
 let paused = false
 let source = null
