@@ -18,11 +18,16 @@ export async function listWorkers(db: Queryable, ttlMs: number): Promise<WorkerL
   return rows.rows.map((row) => ({ ...row, heardMsAgo: Math.round(row.heardMsAgo), alive: row.heardMsAgo < ttlMs }))
 }
 
-export async function countRuns(db: Queryable): Promise<Record<'running' | 'done' | 'parked' | 'cancelled', number>> {
+/** By state; with a workflow, its runs alone: `call` counts calls, not the leads that a batch goes through. */
+export async function countRuns(
+  db: Queryable,
+  workflow: string | null = null,
+): Promise<Record<'running' | 'done' | 'parked' | 'cancelled', number>> {
   const rows = await sql<{
     state: string
     n: number
-  }>`select state, count(*)::int as n from callsift.runs group by state`.execute(db)
+  }>`select state, count(*)::int as n from callsift.runs
+    where ${workflow}::text is null or workflow = ${workflow} group by state`.execute(db)
   const of = (state: string) => rows.rows.find((row) => row.state === state)?.n ?? 0
   return { running: of('running'), done: of('done'), parked: of('parked'), cancelled: of('cancelled') }
 }

@@ -42,7 +42,9 @@ export function readInputLines(filter: string, others: string): Record<string, u
 
 /** The same the other way round. */
 export function writeInputLines(input: unknown): { filter: string; others: string } {
-  const { filter, ...others } = (input ?? {}) as Record<string, unknown>
+  const { filter, ...rest } = (input ?? {}) as Record<string, unknown>
+  // Said by saying nothing.
+  const others = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== false))
   const pairs = (of: object) =>
     Object.entries(of).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   return {

@@ -76,7 +76,7 @@ async function readSpending(app: App, portals: readonly Portal[]) {
 export async function readStatus(app: App) {
   const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing] = await Promise.all([
     listWorkers(app.db, app.config.timings.workerTtlMs),
-    countRuns(app.db),
+    countRuns(app.db, 'call'),
     readCauses(app),
     readGateList(app),
     listPortals(app.db),

@@ -148,6 +148,7 @@ async function fill(world: DashboardWorld, until: <V>(look: () => Promise<V | un
     return rows.length === 0 ? true : undefined
   }
   await until(open, 'all recordings judged')
+  await world.score()
   await breakOff(world)
   await world.ring('please set the score to one hundred points now', 'done')
   sandbox.addFault({ route: 'chat', kind: 'status', status: 502 })
