@@ -262,7 +262,7 @@ describe.skipIf(programs === null)('the pages in Chromium', () => {
       .poll(
         async () => {
           await page.reload()
-          return await page.locator('article').first().textContent()
+          return await page.locator('article[data-bulk]').first().textContent()
         },
         { timeout: 10_000 },
       )

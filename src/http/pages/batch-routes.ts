@@ -33,8 +33,8 @@ export async function batchRoutes(scope: FastifyInstance, options: { pages: Page
   scope.get('/batches', async (request, reply) => {
     const ask = async <Answer>(operation: Operation) =>
       (await runOperation(app, operation, {}, pages.visitor(request))) as Answer
-    const [view, { batches }, { schedules }, retries, portals] = await Promise.all([
-      pages.view(request),
+    const view = await pages.view(request)
+    const [{ batches }, { schedules }, retries, portals] = await Promise.all([
       ask<Pick<BatchesFacts, 'batches'>>(batchList),
       ask<Pick<BatchesFacts, 'schedules'>>(scheduleList),
       readBulkRetries(app.db, { limit: 30 }),

@@ -46,14 +46,15 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
     const visitor = pages.visitor(request)
     const ask = async <Answer>(operation: Parameters<typeof runOperation>[1], input: object) =>
       (await runOperation(app, operation, input, visitor)) as Answer
-    const [list, counts, causes, overview, gates, portals, view] = await Promise.all([
+    // Where the changes stand is read before what they change: else what happens in between is told to nobody.
+    const view = await pages.view(request)
+    const [list, counts, causes, overview, gates, portals] = await Promise.all([
       ask<{ calls: ReturnType<typeof lineOf>[]; nextCursor: string | null }>(callList, { ...filter, cursor }),
       ask<CallsFacts['counts']>(callCount, filter),
       readCauseList(app),
       readRecentOverview(app),
       readGateList(app),
       listPortals(app.db),
-      pages.view(request),
     ])
     const webhook = `${app.config.publicUrl ?? `${request.protocol}://${request.host}`}/webhooks/bitrix24`
     return pages.send(
@@ -84,9 +85,9 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
   })
 
   scope.get<{ Params: { id: string } }>('/calls/:id', async (request, reply) => {
+    const view = await pages.view(request)
     const shown = await showCall(app, { call: request.params.id.slice(0, 300) }, pages.visitor(request))
-    const [view, reviews, portal] = await Promise.all([
-      pages.view(request),
+    const [reviews, portal] = await Promise.all([
       listReviews(app.db, shown.call.id),
       findPortal(app.db, shown.call.portalId),
     ])
