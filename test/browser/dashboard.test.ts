@@ -185,7 +185,10 @@ describe.skipIf(programs === null)('the pages in Chromium', () => {
     // The best of three: what the pages need, without what the machine's other work adds.
     expect(Math.min(...took)).toBeLessThan(1_000)
     expect(paid('transcriptions')).toBe(before)
+    // What changed was swapped in, and nothing of the page was lost.
+    const whole = await first.locator('main > *').count()
     await first.reload()
+    expect(await first.locator('main > *').count()).toBe(whole)
     expect(await first.locator('.log').first().textContent()).toContain('anna')
   }, 120_000)
 

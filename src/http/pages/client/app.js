@@ -171,7 +171,9 @@ const refreshPage = async () => {
   if (!answer.ok) return
   const next = $('main', new DOMParser().parseFromString(await answer.text(), 'text/html'))
   const wave = $('#player')
-  for (const [index, part] of [...next.children].entries()) {
+  // Parts that are moved over are no longer children of `next`.
+  const parts = [...next.children]
+  for (const [index, part] of parts.entries()) {
     const old = main.children[index]
     if (old === undefined) main.append(part)
     else if (
@@ -182,7 +184,7 @@ const refreshPage = async () => {
       continue
     else if (old.outerHTML !== part.outerHTML) old.replaceWith(part)
   }
-  while (main.children.length > next.children.length) main.lastElementChild.remove()
+  while (main.children.length > parts.length) main.lastElementChild.remove()
   main.dataset.stamp = next.dataset.stamp
   document.dispatchEvent(new Event('page-changed'))
 }
