@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { csvLine } from '../../csv.ts'
 import { searchCalls } from '../../db/call-search.ts'
+import { readSequence } from '../../db/changes.ts'
 import { findPortal, listPortals } from '../../db/portals.ts'
 import { listReviews } from '../../db/reviews.ts'
 import { priceRerun } from '../../ops/call-again.ts'
@@ -47,15 +48,17 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
     const ask = async <Answer>(operation: Parameters<typeof runOperation>[1], input: object) =>
       (await runOperation(app, operation, input, visitor)) as Answer
     // Where the changes stand is read before what they change: else what happens in between is told to nobody.
-    const view = await pages.view(request)
-    const [list, counts, causes, overview, gates, portals] = await Promise.all([
+    const sequence = await readSequence(app.db)
+    const [list, counts, causes, overview, gates, portals, seen] = await Promise.all([
       ask<{ calls: ReturnType<typeof lineOf>[]; nextCursor: string | null }>(callList, { ...filter, cursor }),
       ask<CallsFacts['counts']>(callCount, filter),
       readCauseList(app),
       readRecentOverview(app),
       readGateList(app),
       listPortals(app.db),
+      pages.view(request),
     ])
+    const view = { ...seen, sequence }
     const webhook = `${app.config.publicUrl ?? `${request.protocol}://${request.host}`}/webhooks/bitrix24`
     return pages.send(
       reply,
