@@ -123,11 +123,9 @@ export async function searchCalls(
   filter: CallFilter,
   page: { cursor?: string | undefined; limit: number },
 ): Promise<FoundCall[]> {
-  const rows = await sql<Omit<FoundCall, 'strip'> & { runId: string }>`
+  const rows = await sql<Omit<FoundCall, 'strip' | 'flags'> & { runId: string }>`
     select f.*, p.domain, v.output->>'quality' as quality, (v.output->>'score')::float8 as score,
       coalesce(v.output->'doubts' <> '[]'::jsonb, false) as doubtful,
-      array_remove(array[case when a.output->>'truncated' = 'true' then 'truncated_audio' end,
-        case when m.output->>'capped' = 'true' then 'overlong_transcript' end], null) as flags,
       ((v.output->'usage'->>'promptTokens')::float8 + (v.output->'usage'->>'completionTokens')::float8) as tokens,
       t.output->>'state' as written, (a.output->>'heardSeconds')::float8 as "heardSeconds",
       coalesce(f.entity_type_id, (l.output->'entity'->>'typeId')::int) as "entityTypeId",
@@ -145,7 +143,6 @@ export async function searchCalls(
     left join callsift.steps t on t.run_id = f."runId" and t.generation = f.generation and t.name = 'writeTimeline' and t.index = 0 and t.state = 'done'
     left join callsift.steps l on l.run_id = f."runId" and l.generation = f.generation and l.name = 'locateRecording' and l.index = 0 and l.state = 'done'
     left join callsift.steps a on a.run_id = f."runId" and a.generation = f.generation and a.name = 'planAudio' and a.index = 0 and a.state = 'done'
-    left join callsift.steps m on m.run_id = f."runId" and m.generation = f.generation and m.name = 'mergeTranscript' and m.index = 0 and m.state = 'done'
     left join lateral (select s.class, s.name, case when s.class = 'exhausted' then (select a.class from callsift.attempts a
         where a.step_id = s.id and a.fence = s.fence) end as spent, case when s.state = 'ready' then s.due_at end as due_at, s.blocked_by is not null as blocked from callsift.steps s
       where s.run_id = f."runId" and s.generation = f.generation and s.state not in ('done', 'cancelled')
@@ -155,17 +152,28 @@ export async function searchCalls(
     db,
     rows.rows.map((row) => row.runId),
   )
-  return rows.rows.map(({ runId, ...row }) => ({ ...row, strip: strips.get(runId) ?? [] }))
+  return rows.rows.map(({ runId, ...row }) => {
+    const cells = strips.get(runId) ?? []
+    return {
+      ...row,
+      strip: cells.map(({ flag: _, ...cell }) => cell),
+      flags: cells.flatMap((cell) => cell.flag ?? []),
+    }
+  })
 }
 
-async function readStrips(db: Queryable, runIds: readonly string[]): Promise<Map<string, StripCell[]>> {
-  const rows = await sql<StripCell & { runId: string }>`
+type FlaggedCell = StripCell & { readonly flag: string | null }
+
+async function readStrips(db: Queryable, runIds: readonly string[]): Promise<Map<string, FlaggedCell[]>> {
+  const rows = await sql<FlaggedCell & { runId: string }>`
     select s.run_id as "runId", s.name, count(*)::int as parts, count(*) filter (where s.state = 'done')::int as done,
       max(s.fence)::int as attempts,
+      max(case when s.name = 'planAudio' and s.output->>'truncated' = 'true' then 'truncated_audio'
+        when s.name = 'mergeTranscript' and s.output->>'capped' = 'true' then 'overlong_transcript' end) as flag,
       (array_agg(s.state order by array_position(array['parked', 'running', 'dispatched', 'ready', 'joining', 'cancelled', 'done'], s.state)))[1] as state
     from callsift.steps s join callsift.runs r on r.id = s.run_id and r.generation = s.generation
     where s.run_id = any(${runIds as string[]}::bigint[]) group by s.run_id, s.name order by min(s.id)`.execute(db)
-  const strips = new Map<string, StripCell[]>()
+  const strips = new Map<string, FlaggedCell[]>()
   for (const { runId, ...cell } of rows.rows) strips.set(runId, [...(strips.get(runId) ?? []), cell])
   return strips
 }

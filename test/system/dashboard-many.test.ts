@@ -79,9 +79,10 @@ describe.skipIf(database === undefined)('with 100,000 calls and 5,000 failures',
       const context = await openWindow(browser, { server: http.server }, { secret })
       try {
         const page = await context.newPage()
-        let scripts = 0
+        const scripts = new Map<string, number>()
         page.on('response', async (answer) => {
-          if (/javascript/.test(answer.headers()['content-type'] ?? '')) scripts += gzipSync(await answer.body()).length
+          if (/javascript/.test(answer.headers()['content-type'] ?? ''))
+            scripts.set(answer.url(), gzipSync(await answer.body()).length)
         })
         await page.goto('/calls')
         expect(await page.locator('tbody tr').count()).toBe(50)
@@ -102,10 +103,11 @@ describe.skipIf(database === undefined)('with 100,000 calls and 5,000 failures',
           )
           await page.goto('/calls')
         }
-        process.stdout.write(`${JSON.stringify({ firstPaintMs: paints.map(Math.round), scriptGzBytes: scripts })}\n`)
+        const scriptGzBytes = [...scripts.values()].reduce((sum, bytes) => sum + bytes, 0)
+        process.stdout.write(`${JSON.stringify({ firstPaintMs: paints.map(Math.round), scriptGzBytes })}\n`)
         expect(Math.min(...paints)).toBeLessThan(1_000)
-        expect(scripts).toBeGreaterThan(0)
-        expect(scripts).toBeLessThan(40 * 1024)
+        expect(scriptGzBytes).toBeGreaterThan(0)
+        expect(scriptGzBytes).toBeLessThan(40 * 1024)
       } finally {
         await context.close()
         await browser.close()
