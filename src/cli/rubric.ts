@@ -12,7 +12,7 @@ import { printTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 const Listed = z.object({
-  rubrics: z.array(z.looseObject({ name: z.string(), id: z.string(), judges: z.string() })),
+  rubrics: z.array(z.looseObject({ name: z.string(), id: z.string(), judges: z.string().nullable() })),
   chatPrice: z.number(),
   currency: z.string(),
 })
@@ -51,7 +51,7 @@ function addList(rubric: Command, terminal: Terminal): void {
     printTable(
       terminal,
       ['NAME', 'JUDGES', 'VERSION AND DIGEST'],
-      answer.rubrics.map((one) => [one.name, one.judges, one.id]),
+      answer.rubrics.map((one) => [one.name, one.judges ?? '', one.id]),
     )
   })
 }

@@ -17,17 +17,27 @@ function needRubric(app: App, name: string) {
 
 export const rubricList = defineOperation({
   name: 'rubric.list',
-  summary: 'The rubrics that calls and leads are judged by.',
+  summary: 'The rubrics that calls and leads are judged, products written about and contacts extracted by.',
   input: z.strictObject({}),
   run: async (app) => ({
-    rubrics: app.rubrics.all.map(({ name, version, id, judges, bands, fields }) => ({
-      name,
-      version,
-      id,
-      judges,
-      bands,
-      fields: fields ?? null,
-    })),
+    rubrics: [
+      ...app.rubrics.all.map(({ name, version, id, judges, bands, fields }) => ({
+        name,
+        version,
+        id,
+        judges,
+        bands,
+        fields: fields ?? null,
+      })),
+      ...app.rubrics.others.map(({ name, version, id, fields }) => ({
+        name,
+        version,
+        id,
+        judges: null,
+        bands: null,
+        fields,
+      })),
+    ],
     chatPrice: app.config.prices.chat1kTokensMicros / 1_000_000,
     currency: app.config.prices.currency,
   }),

@@ -1,5 +1,6 @@
 import type { DoubtfulVerdict } from '../../db/reviews.ts'
 import { mayAct } from '../../ops/operation.ts'
+import { type ShownDraft, settledDrafts, waitingDrafts } from './draft-cards.ts'
 import { clock, moment } from './format.ts'
 import { frame } from './frame.ts'
 import { html } from './html.ts'
@@ -8,10 +9,15 @@ import { reviewForms } from './review-forms.ts'
 import type { View } from './view.ts'
 import { doubtWords } from './words/doubt-words.ts'
 
-/** Verdicts that a person should look at, the oldest first. */
+/** Verdicts and drafted texts that a person should look at, the oldest first. */
 export function reviewPage(
   view: View,
-  facts: { verdicts: readonly DoubtfulVerdict[]; nextCursor: string | null },
+  facts: {
+    verdicts: readonly DoubtfulVerdict[]
+    nextCursor: string | null
+    waiting: readonly ShownDraft[]
+    settled: readonly ShownDraft[]
+  },
 ): string {
   const { words } = view.language
   const cards = facts.verdicts.map(
@@ -22,6 +28,6 @@ export function reviewPage(
     cards.length === 0
       ? html`<p class="panel empty">${words.reviewNone}</p>`
       : html`<div class="cards wide">${cards}</div>`
-  }${facts.nextCursor !== null && html`<nav class="pages"><a class="button" href="/review?cursor=${facts.nextCursor}" rel="next">${words.nextPage}</a></nav>`}`
+  }${facts.nextCursor !== null && html`<nav class="pages"><a class="button" href="/review?cursor=${facts.nextCursor}" rel="next">${words.nextPage}</a></nav>`}${waitingDrafts(view, facts.waiting)}${settledDrafts(view, facts.settled)}`
   return frame(view, { title: words.navReview, tab: 'review', body })
 }
