@@ -3,6 +3,8 @@ import type { CallContext } from './call-context.ts'
 import { call } from './workflows/call.ts'
 import { describeProduct } from './workflows/describe-product.ts'
 import { describeProducts } from './workflows/describe-products.ts'
+import { extractContact } from './workflows/extract-contact.ts'
+import { extractContacts } from './workflows/extract-contacts.ts'
 import { scoreLead } from './workflows/score-lead.ts'
 import { scoreLeads } from './workflows/score-leads.ts'
 import { settleDraftRun } from './workflows/settle-draft.ts'
@@ -15,4 +17,6 @@ export const registry = createRegistry<CallContext>([
   describeProducts,
   describeProduct,
   settleDraftRun,
+  extractContacts,
+  extractContact,
 ])

@@ -49,6 +49,8 @@ export interface ContactReadTable {
   collection: string
   record_id: string
   seen_hash: string
+  /** What the record lacked then. */
+  asked_for: string[]
   written: boolean
   run_id: string
   read_at: Stamp

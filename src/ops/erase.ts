@@ -14,6 +14,7 @@ import {
   type StandingEntry,
   stopRun,
 } from '../db/erase.ts'
+import { listExtractedByPhone, listExtractedOfCall, removeExtracted } from '../db/erase-contacts.ts'
 import { bury } from '../intake/tombstones.ts'
 import { phoneDigits } from '../phone-digits.ts'
 import { findCall } from './find-call.ts'
@@ -86,12 +87,19 @@ export const callErase = defineOperation({
     for (const call of calls) {
       const gone = await againOnDeadlock(() =>
         app.db.transaction().execute(async (trx) => {
+          // Before the call's own rows go: they tell which lead or contact it belongs to.
+          const contactRuns = await removeExtracted(trx, await listExtractedOfCall(trx, call))
           const loose = await removeLooseDeliveries(trx, call)
           const rows = await removeCall(trx, call)
-          return { ...rows, deliveries: (rows['deliveries'] ?? 0) + loose }
+          return { ...rows, contactRuns, deliveries: (rows['deliveries'] ?? 0) + loose }
         }),
       )
       for (const [table, rows] of Object.entries(gone)) removed[table] = (removed[table] ?? 0) + rows
+    }
+    if (digits !== null) {
+      const extracted = await listExtractedByPhone(app.db, digits, input.portalId ?? null)
+      const gone = await againOnDeadlock(() => app.db.transaction().execute((trx) => removeExtracted(trx, extracted)))
+      if (gone > 0) removed['contactRuns'] = (removed['contactRuns'] ?? 0) + gone
     }
     const filesRewritten = input.rewrite ?? app.connection.kind === 'pglite'
     const notCleared = await clearFiles(app.connection, filesRewritten)

@@ -18,7 +18,7 @@ export function checkText(text: string, rubric: ProductRubric, facts: string): T
     if (holdsWord(text, word)) faults.push(`the text holds the forbidden "${word.replace(/\*$/, '')}"`)
   if (/<\/?[a-z][^>]*>|\[\/?[a-z]+[\]=]|https?:\/\/|www\.|\]\(|^\s*#|\*\*/im.test(text))
     faults.push('the text holds markup or a link')
-  const wanted = rubric.language === 'as-given' ? alphabetOf(facts) : rubric.language
+  const wanted = rubric.language === 'as-given' ? languageOf(facts) : rubric.language
   const got = alphabetOf(text)
   if (wanted !== null && got !== wanted) faults.push(`the text must be in ${wanted === 'ru' ? 'Russian' : 'English'}`)
   const given = new Set(numbersIn(facts))
@@ -38,6 +38,12 @@ function holdsWord(text: string, word: string): boolean {
   const any = word.endsWith('*')
   const stem = plain(any ? word.slice(0, -1) : word).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   return new RegExp(`(?<![\\p{L}\\p{N}])${stem}${any ? '' : '(?![\\p{L}\\p{N}])'}`, 'u').test(plain(text))
+}
+
+/** Brands and codes stand in Latin letters wherever they are sold: one Cyrillic word among the values says Russian. */
+function languageOf(facts: string): 'ru' | 'en' | null {
+  const values = facts.replace(/^\w+: /gm, '')
+  return /\p{Script=Cyrillic}{3}/u.test(values) ? 'ru' : alphabetOf(values)
 }
 
 /** Two alphabets are told apart, not two languages; null where there is hardly a letter. */

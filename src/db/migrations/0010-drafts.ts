@@ -37,6 +37,7 @@ export const drafts: Migration = {
       collection text not null,
       record_id bigint not null,
       seen_hash text not null,
+      asked_for text[] not null,
       written boolean not null,
       run_id bigint not null,
       read_at timestamptz not null default now(),
