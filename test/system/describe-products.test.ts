@@ -249,6 +249,19 @@ describe('describe-products', () => {
     expect(text(refused)).toBe(draft.text)
   })
 
+  test('a worker that dies after it paid, or after it wrote, costs no second text and no second write', async () => {
+    here = 'mortal'
+    await program.addPortal(here)
+    const [row] = addProducts(here, 1)
+    expect(await batches.run(here, { direct: true })).toMatchObject({ written: 1 })
+    const [chats, updates] = [batches.chats(), batches.updates().length]
+    const written = text(row)
+    await batches.forget('writeDescription')
+    await batches.forget('draftDescription')
+    expect([batches.chats(), batches.updates().length, text(row)]).toEqual([chats, updates, written])
+    expect(await inState(row, 'written')).toMatchObject({ text: written })
+  })
+
   test('a card that changes while its text waits comes back to the person with what stands there now', async () => {
     here = 'busy'
     await program.addPortal(here)

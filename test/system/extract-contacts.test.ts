@@ -172,6 +172,15 @@ describe('extract-contacts', () => {
     expect(typed['phone']).toEqual([{ value: 'by a person' }])
   })
 
+  test('a worker that dies after it wrote writes nothing twice', async () => {
+    await program.addPortal('mortal')
+    const lead = add('mortal', 'leads', { title: 'A', comments: 'Тел. +7 903 555-04-01, ООО «Вектор».' })
+    expect(await batches.run('mortal')).toMatchObject({ written: 1 })
+    const [before, updates] = [structuredClone(lead), batches.updates().length]
+    await batches.forget('writeContact')
+    expect([structuredClone(lead), batches.updates().length]).toEqual([before, updates])
+  })
+
   test('a viewer sees no whole number in the rows; an erasure by number leaves none of it', async () => {
     await program.addPortal('erased')
     add('erased', 'leads', { title: 'A', comments: 'Звоните: +7 903 777-88-99, почта fox@lair.example' })
