@@ -37,7 +37,7 @@ function waitingCard(view: View, draft: ShownDraft): Html {
   const words = draftWords(view.language)
   const { words: common } = view.language
   const note = draft.note === 'card_changed' || draft.note === 'writing_off' ? words[draft.note] : null
-  return html`<article class="card wide" id="draft-${draft.id}"><h3>${draft.recordName ?? `${words.product} ${draft.recordId}`}</h3><p class="dim">${draft.portalId} · ${words.product} ${draft.recordId} · ${moment(view, draft.createdAt)}</p>${note !== null && html`<p class="note warn">${note}</p>`}<h4>${words.before}</h4><p class="dim">${draft.oldText.trim() === '' ? words.empty : draft.oldText}</p><h4>${words.text}</h4><p>${draft.text}</p>${draft.doubts.length > 0 && html`<div class="note warn"><strong>${common.doubtsTitle}</strong><ul>${draft.doubts.map((doubt) => html`<li>${doubtWords(view.language, doubt)}</li>`)}</ul></div>`}${mayAct(view.visitor, 'operator') && forms(view, draft)}</article>`
+  return html`<article class="card wide" id="draft-${draft.id}"><h3>${draft.recordName ?? `${words.product} ${draft.recordId}`}</h3><p class="dim">${draft.portalId} · ${words.product} ${draft.recordId} · ${moment(view, draft.createdAt)}</p>${note !== null && html`<p class="note warn">${note}</p>`}<p class="dim"><strong>${words.before}</strong><br>${draft.oldText.trim() === '' ? words.empty : draft.oldText}</p><p><strong>${words.text}</strong><br>${draft.text}</p>${draft.doubts.length > 0 && html`<div class="note warn"><strong>${common.doubtsTitle}</strong><ul>${draft.doubts.map((doubt) => html`<li>${doubtWords(view.language, doubt)}</li>`)}</ul></div>`}${mayAct(view.visitor, 'operator') && forms(view, draft)}</article>`
 }
 
 function forms(view: View, draft: ShownDraft): Html {
