@@ -145,6 +145,8 @@ describe('describe-products', () => {
     const [stale, edited] = addProducts('direct', 2)
     expect(await batches.run('direct', { direct: true })).toMatchObject({ written: 2, inReview: 0 })
     if (stale !== undefined) stale['price'] = 1990
+    // Catalogues store HTML: what reads the same is still ours.
+    if (stale !== undefined) stale['description'] = `<p>${text(stale).replace(' ', '&nbsp;')}</p>`
     if (edited !== undefined) Object.assign(edited, { price: 1990, description: 'Edited by a person.' })
     expect(await batches.run('direct', { direct: true })).toMatchObject({ queued: 1, written: 1 })
     expect(text(stale)).toContain('1990')
@@ -260,6 +262,20 @@ describe('describe-products', () => {
     await batches.forget('draftDescription')
     expect([batches.chats(), batches.updates().length, text(row)]).toEqual([chats, updates, written])
     expect(await inState(row, 'written')).toMatchObject({ text: written })
+  })
+
+  test('a schedule begins it with its options', async () => {
+    here = 'nightly'
+    await program.addPortal(here)
+    addProducts(here, 2)
+    const wanted = { name: 'texts', workflow: 'describe-products', portalId: here, cron: '0 4 * * *' }
+    await expect(batches.ask('schedule.add', { ...wanted, input: { maxLeads: 1 } })).rejects.toMatchObject({
+      kind: 'invalid_input',
+    })
+    await batches.ask('schedule.add', { ...wanted, input: { direct: true, maxProducts: 1 } })
+    const { id } = await batches.ask<{ id: string }>('schedule.run', { name: 'texts' })
+    expect(await batches.reported(id)).toMatchObject({ queued: 1, written: 1, stoppedBy: 'max_products' })
+    await batches.ask('schedule.remove', { name: 'texts' })
   })
 
   test('a card that changes while its text waits comes back to the person with what stands there now', async () => {

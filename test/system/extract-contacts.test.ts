@@ -199,4 +199,50 @@ describe('extract-contacts', () => {
       where portal_id = 'erased'`.execute(program.app.db)
     expect(left.rows[0]?.n).toBe(1)
   })
+
+  test('an erasure in the middle of a batch takes what it found out of it, and the batch ends', async () => {
+    await program.addPortal('midway')
+    const lead = add('midway', 'leads', { title: 'A', comments: 'Звоните: +7 903 666-55-44' })
+    program.sandbox.addFault({
+      route: 'leads.update',
+      kind: 'status',
+      status: 429,
+      retryAfter: 3,
+      portal: 'midway',
+      times: 1,
+    })
+    const id = await batches.start('midway')
+    await program.until(async () => {
+      const held = await sql<{ n: number }>`select count(*)::int as n from callsift.steps
+        where portal_id = 'midway' and name = 'writeContact' and blocked_by is not null or class = 'rate_limited'`.execute(
+        program.app.db,
+      )
+      return (held.rows[0]?.n ?? 0) > 0
+    })
+    expect(await batches.ask('call.erase', { phone: '+79036665544' })).toMatchObject({ removed: { contactRuns: 1 } })
+    expect(await batches.reported(id)).toMatchObject({ queued: 1, asked: 0, written: 0 })
+    expect(lead).not.toHaveProperty('phone')
+    expect(await scanBytes(program.app.config.dataDir, ['9036665544'])).toEqual([])
+  })
+
+  test('with a call goes what was found about its contact, and of no other', async () => {
+    await program.addPortal('caller')
+    const [hers, other] = [1, 2].map((n) =>
+      add('caller', 'contacts', { name: `C${n}`, comments: `Тел. +7 903 555-05-0${n}` }),
+    )
+    await batches.run('caller', { of: 'contacts' })
+    const { callId, runId } = await program.app.intake.accept({
+      portalId: 'caller',
+      source: 'event',
+      callRef: 'a call',
+      masked: {},
+    })
+    await sql`update callsift.steps set state = 'done', output = ${JSON.stringify({ entity: { typeId: 3, id: hers?.id } })}::jsonb
+      where run_id = ${runId} and name = 'locateRecording'`.execute(program.app.db)
+    await batches.ask('call.erase', { call: callId })
+    const left = await sql<{
+      id: string
+    }>`select record_id as id from callsift.contact_reads where portal_id = 'caller'`.execute(program.app.db)
+    expect(left.rows).toEqual([{ id: String(other?.id) }])
+  })
 })

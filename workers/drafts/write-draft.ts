@@ -3,6 +3,7 @@ import { type Draft, moveDraft, readDraft } from '../../src/db/drafts.ts'
 import type { Collection } from '../../src/vibecode/records.ts'
 import type { CallContext } from '../call-context.ts'
 import { fieldText } from '../products/see-product.ts'
+import { sameText } from './same-text.ts'
 
 /**
  * `found`, `kept`: it stood there already. `returned`: the card was changed by somebody else meanwhile, so a person decides anew.
@@ -34,7 +35,7 @@ export async function writeDraft(context: CallContext, id: string, undo: boolean
   }
   const [from, to] = undo ? [draft.text, draft.oldText] : [draft.oldText, draft.text]
   const current = fieldText(record[draft.field])
-  if (current !== from && current !== to) {
+  if (!sameText(current, from) && !sameText(current, to)) {
     await move(undo ? 'written' : 'waiting', { note: 'card_changed', ...(undo ? {} : { oldText: current }) })
     return 'returned'
   }
@@ -51,7 +52,7 @@ export async function writeDraft(context: CallContext, id: string, undo: boolean
     },
     readBack: async () => {
       const now = await vibecode.records.get(collection, draft.recordId)
-      return now !== null && fieldText(now[draft.field]) === to ? String(draft.recordId) : null
+      return now !== null && sameText(fieldText(now[draft.field]), to) ? String(draft.recordId) : null
     },
   })
   await move(done)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Draft } from '../../src/db/drafts.ts'
 import type { CrmEntity } from '../../src/wire/crm.ts'
+import { sameText } from '../drafts/same-text.ts'
 import type { ProductRubric } from '../rubrics/product-rubric.ts'
 import { tellField } from '../tell-field.ts'
 
@@ -47,5 +48,5 @@ export function planText(
     return (stuck || observed) && asked.writes ? 'write' : 'unchanged'
   }
   if (known.runState === 'running') return 'unchanged'
-  return empty || seen.current === known.text ? 'draft' : 'described'
+  return empty || sameText(seen.current, known.text) ? 'draft' : 'described'
 }
