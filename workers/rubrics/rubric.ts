@@ -24,6 +24,8 @@ export const RubricFile = z
     language: z.enum(['as-given', 'ru', 'en']).default('as-given'),
     /** Of a lead: the fields that the model sees, in this order. */
     fields: rubricFields.optional(),
+    /** Of calls: names and words of the trade, a hint to the recogniser with every part; a portal's own stands in its place. */
+    glossary: z.string().trim().min(1).max(800).optional(),
     examples: z
       .array(
         z.strictObject({
