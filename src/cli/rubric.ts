@@ -12,7 +12,15 @@ import { printTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 const Listed = z.object({
-  rubrics: z.array(z.looseObject({ name: z.string(), id: z.string(), judges: z.string() })),
+  rubrics: z.array(
+    z.looseObject({
+      name: z.string(),
+      id: z.string(),
+      judges: z.string().nullable(),
+      writes: z.string().optional(),
+      extracts: z.string().optional(),
+    }),
+  ),
   chatPrice: z.number(),
   currency: z.string(),
 })
@@ -41,6 +49,11 @@ export function addRubric(program: Command, terminal: Terminal): void {
   addTest(rubric, terminal)
 }
 
+function whatFor(rubric: z.output<typeof Listed>['rubrics'][number]): string {
+  if (rubric.judges !== null) return `judges ${rubric.judges}s`
+  return rubric.writes === undefined ? `extracts ${rubric.extracts}s` : `writes about ${rubric.writes}s`
+}
+
 function addList(rubric: Command, terminal: Terminal): void {
   const command = rubric.command('list').description('Lists the rubrics.').option('--json', 'answer as JSON')
   withExamples(command, ['callsift rubric list'])
@@ -50,8 +63,8 @@ function addList(rubric: Command, terminal: Terminal): void {
     if (options.json === true) return terminal.json(answer)
     printTable(
       terminal,
-      ['NAME', 'JUDGES', 'VERSION AND DIGEST'],
-      answer.rubrics.map((one) => [one.name, one.judges, one.id]),
+      ['NAME', 'DOES', 'VERSION AND DIGEST'],
+      answer.rubrics.map((one) => [one.name, whatFor(one), one.id]),
     )
   })
 }

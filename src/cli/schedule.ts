@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { readOption } from './batch-options.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
@@ -52,7 +53,8 @@ function addAdd(schedule: Command, terminal: Terminal): void {
     schedule
       .command('add')
       .description('Adds a schedule. Its options are those of the workflow.')
-      .argument('<workflow>', 'what begins: score-leads')
+      .argument('<workflow>', 'what begins: score-leads, describe-products, extract-contacts')
+      .argument('[name=value...]', 'its options by name, such as maxProducts=100, where it has none here')
       .requiredOption('--cron <expression>', 'minute hour day month weekday, such as "0 3 * * *"')
       .option('--tz <zone>', "time zone such as Europe/Moscow; the portal's own when left out, else UTC"),
   )
@@ -61,25 +63,28 @@ function addAdd(schedule: Command, terminal: Terminal): void {
     .option('--json', 'answer as JSON')
   withExamples(command, [
     'callsift schedule add score-leads --cron "0 3 * * *" --tz Europe/Moscow --filter statusId=NEW',
+    'callsift schedule add describe-products --cron "0 4 * * *" direct=true maxProducts=100',
     'callsift schedule add score-leads --name weekly --portal acme --cron "0 6 * * 1" --max-cost 500',
   ])
-  command.action(async (workflow: string, options: When & { cron: string; name?: string; portal?: string }) => {
-    const { config, log } = readSettings(command, true)
-    await withOperations(config, log, async (operations) => {
-      const portalId = await choosePortalId(operations, options.portal)
-      const asked = {
-        name: options.name ?? workflow,
-        workflow,
-        portalId,
-        cron: options.cron,
-        input: leadInput(options),
-      }
-      const zone = options.tz === undefined ? {} : { timeZone: options.tz }
-      const answer = await operations.ask('schedule.add', { ...asked, ...zone }, One)
-      if (options.json === true) return terminal.json(answer)
-      terminal.line(told(answer.schedule))
-    })
-  })
+  command.action(
+    async (workflow: string, pairs: string[], options: When & { cron: string; name?: string; portal?: string }) => {
+      const { config, log } = readSettings(command, true)
+      await withOperations(config, log, async (operations) => {
+        const portalId = await choosePortalId(operations, options.portal)
+        const asked = {
+          name: options.name ?? workflow,
+          workflow,
+          portalId,
+          cron: options.cron,
+          input: { ...leadInput(options), ...Object.fromEntries(pairs.map(readOption)) },
+        }
+        const zone = options.tz === undefined ? {} : { timeZone: options.tz }
+        const answer = await operations.ask('schedule.add', { ...asked, ...zone }, One)
+        if (options.json === true) return terminal.json(answer)
+        terminal.line(told(answer.schedule))
+      })
+    },
+  )
 }
 
 function addList(schedule: Command, terminal: Terminal): void {
@@ -111,13 +116,14 @@ function addEdit(schedule: Command, terminal: Terminal): void {
         'Changes a schedule. Options of the workflow are given all together: they take the place of those before.',
       )
       .argument('<name>')
+      .argument('[name=value...]', "the workflow's options by name")
       .option('--cron <expression>', 'minute hour day month weekday')
       .option('--tz <zone>', 'time zone such as Europe/Moscow'),
   ).option('--json', 'answer as JSON')
   withExamples(command, ['callsift schedule edit score-leads --cron "30 2 * * *"'])
-  command.action(async (name: string, options: When) => {
+  command.action(async (name: string, pairs: string[], options: When) => {
     const { config, log } = readSettings(command, true)
-    const input = leadInput(options)
+    const input = { ...leadInput(options), ...Object.fromEntries(pairs.map(readOption)) }
     const change = {
       name,
       ...(options.cron === undefined ? {} : { cron: options.cron }),

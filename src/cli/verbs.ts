@@ -5,9 +5,12 @@ import { addBatch } from './batch.ts'
 import { addCall } from './call.ts'
 import { addCalls, addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
+import { addDescribeProducts } from './describe-products.ts'
 import { addDoctor } from './doctor.ts'
+import { addDraft } from './draft.ts'
 import { addErase } from './erase.ts'
 import { addExport } from './export.ts'
+import { addExtractContacts } from './extract-contacts.ts'
 import { addHealth } from './health.ts'
 import { addImport } from './import.ts'
 import { addKey } from './key.ts'
@@ -48,6 +51,9 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addReconcile,
   addBackfill,
   addScoreLeads,
+  addDescribeProducts,
+  addExtractContacts,
+  addDraft,
   addSchedule,
   addBatch,
   addRubric,

@@ -139,6 +139,7 @@ const touched = [
   'attempts',
   'effects',
   'lead_scores',
+  'contact_reads',
   'uploads',
   'upload_chunks',
   'audit',

@@ -3,6 +3,7 @@ import type { PortalSettings } from './portal-settings.ts'
 import type { RouterTables } from './router-schema.ts'
 import type { LeadScoreTable, ScheduleTable } from './schema-batches.ts'
 import type { Id, Json, Stamp, StampOrNull } from './schema-columns.ts'
+import type { ContactReadTable, DraftTable } from './schema-drafts.ts'
 import type {
   BulkRetryCallTable,
   BulkRetryTable,
@@ -321,6 +322,8 @@ export interface Schema extends RouterTables {
   'callsift.workers': WorkerTable
   'callsift.schedules': ScheduleTable
   'callsift.lead_scores': LeadScoreTable
+  'callsift.drafts': DraftTable
+  'callsift.contact_reads': ContactReadTable
   'callsift.audit': AuditTable
   'callsift.alerts': AlertTable
   'callsift.alert_messages': AlertMessageTable

@@ -11,7 +11,8 @@ import {
 } from '../db/batches.ts'
 import { cancelBatch } from '../engine/cancel-batch.ts'
 import { startBatch } from '../engine/start-batch.ts'
-import { defineOperation, OperationError, RowId } from './operation.ts'
+import { type Caller, defineOperation, mayAct, OperationError, RowId } from './operation.ts'
+import { phoneFor } from './phone-for.ts'
 import { needPortal } from './portals.ts'
 
 const workflowsOf = (app: App) => app.registry.workflows.flatMap((one) => (one.startedAs === null ? [] : [one.name]))
@@ -43,7 +44,7 @@ const ById = z.strictObject({ id: RowId })
 
 export const batchStart = defineOperation({
   name: 'batch.start',
-  summary: 'Starts a workflow over a portal (score-leads); one at a time.',
+  summary: 'Starts a workflow over a portal (score-leads, describe-products, extract-contacts); one at a time.',
   role: 'admin',
   input: z.strictObject({
     workflow: z.string().min(1).max(60),
@@ -93,18 +94,29 @@ export const batchShow = defineOperation({
 
 export const batchRows = defineOperation({
   name: 'batch.rows',
-  summary: 'What its runs brought, page by page: a row for each lead.',
+  summary: 'What its runs brought, page by page: a row for each record.',
   input: z.strictObject({
     id: RowId,
     /** `id` of the last row of the page before. */
     afterId: RowId.optional(),
     limit: z.coerce.number().int().min(1).max(1_000).default(500),
   }),
-  run: async (app, input) => {
+  run: async (app, input, caller) => {
     const batch = await needBatch(app, input.id)
-    return { rows: await listBatchRows(app.db, batch.id, { afterId: input.afterId ?? '0', limit: input.limit }) }
+    const rows = await listBatchRows(app.db, batch.id, { afterId: input.afterId ?? '0', limit: input.limit })
+    return { rows: rows.map((row) => ({ ...row, outputs: contactsFor(caller, row.outputs) })) }
   },
 })
+
+/** Whoever may only look sees of a number its last four digits, and of an address its end. */
+function contactsFor(caller: Caller, outputs: Record<string, unknown>): Record<string, unknown> {
+  const { phone, email } = outputs
+  return {
+    ...outputs,
+    ...(typeof phone === 'string' ? { phone: phoneFor(caller, phone) } : {}),
+    ...(typeof email === 'string' && !mayAct(caller, 'operator') ? { email: email.replace(/^.*@/, '…@') } : {}),
+  }
+}
 
 export const batchCancel = defineOperation({
   name: 'batch.cancel',

@@ -14,6 +14,8 @@ import {
   type StandingEntry,
   stopRun,
 } from '../db/erase.ts'
+import { listExtractedByPhone, listExtractedOfCall, removeExtracted } from '../db/erase-contacts.ts'
+import { cancelRun } from '../engine/rerun.ts'
 import { bury } from '../intake/tombstones.ts'
 import { phoneDigits } from '../phone-digits.ts'
 import { findCall } from './find-call.ts'
@@ -84,6 +86,8 @@ export const callErase = defineOperation({
     const stillRunning = await waitForAttempts(app, calls)
     const removed: Record<string, number> = {}
     for (const call of calls) {
+      // Before the call's own rows go: they tell which lead or contact it belongs to.
+      addTo(removed, 'contactRuns', await eraseExtracted(app, await listExtractedOfCall(app.db, call)))
       const gone = await againOnDeadlock(() =>
         app.db.transaction().execute(async (trx) => {
           const loose = await removeLooseDeliveries(trx, call)
@@ -91,13 +95,27 @@ export const callErase = defineOperation({
           return { ...rows, deliveries: (rows['deliveries'] ?? 0) + loose }
         }),
       )
-      for (const [table, rows] of Object.entries(gone)) removed[table] = (removed[table] ?? 0) + rows
+      for (const [table, rows] of Object.entries(gone)) addTo(removed, table, rows)
+    }
+    if (digits !== null) {
+      const extracted = await listExtractedByPhone(app.db, digits, input.portalId ?? null)
+      addTo(removed, 'contactRuns', await eraseExtracted(app, extracted))
     }
     const filesRewritten = input.rewrite ?? app.connection.kind === 'pglite'
     const notCleared = await clearFiles(app.connection, filesRewritten)
     return { ...report, removed, stillRunning, filesRewritten, notCleared }
   },
 })
+
+function addTo(removed: Record<string, number>, what: string, rows: number): void {
+  removed[what] = (removed[what] ?? 0) + rows
+}
+
+/** Ends them first, so that a batch which waits for one of them does not wait for ever. */
+async function eraseExtracted(app: App, runIds: readonly string[]): Promise<number> {
+  for (const id of runIds) await cancelRun(app.db, app.registry, id)
+  return await againOnDeadlock(() => app.db.transaction().execute((trx) => removeExtracted(trx, runIds)))
+}
 
 async function listCalls(
   app: App,

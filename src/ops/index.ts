@@ -8,6 +8,7 @@ import { callSubmit } from './call-submit.ts'
 import { causeIgnore, causeList, causeReopen, causeResolve } from './causes.ts'
 import { deliveriesList } from './deliveries-list.ts'
 import { doctor } from './doctor.ts'
+import { draftDecide, draftList, draftRetry, draftUndo } from './drafts.ts'
 import { callErase } from './erase.ts'
 import { gateOpen } from './gate-open.ts'
 import { keyRotate } from './key-rotate.ts'
@@ -93,6 +94,10 @@ export const operations: readonly Operation[] = [
   reviewList,
   reviewDecide,
   reviewExamples,
+  draftList,
+  draftDecide,
+  draftUndo,
+  draftRetry,
   userSave,
   userList,
   userRemove,

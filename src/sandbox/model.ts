@@ -1,3 +1,5 @@
+import { writeAbout } from './copywriter.ts'
+import { extractFrom } from './extractor.ts'
 import { readInstruction } from './gullible.ts'
 import { judge } from './judge.ts'
 import { isRecord } from './routes/shared.ts'
@@ -95,6 +97,14 @@ export interface ChatRequest {
   readonly schema?: unknown
 }
 
+/** What is asked for besides verdicts, told by the name of the fence around its data. */
+function otherWork(messages: readonly ChatMessage[], data: string): Record<string, unknown> | undefined {
+  const kind = messages.map((one) => /^<(product|contact)-[0-9a-f]{6,64}>$/m.exec(one.content)?.[1]).find(Boolean)
+  if (kind === 'contact') return extractFrom(data)
+  if (kind !== 'product') return undefined
+  return { text: writeAbout(data, messages.find((one) => one.role === 'system')?.content ?? '') }
+}
+
 /** The model's answer, before tokens and envelope. */
 export function answer(request: ChatRequest, mode: ModelMode): string {
   const transcript = transcriptOf(request.messages)
@@ -103,7 +113,12 @@ export function answer(request: ChatRequest, mode: ModelMode): string {
     const start = transcript.replace(/\s+/g, ' ').slice(0, 120)
     return `SANDBOX: ${reason} (${quality}, ${score}/100) «${start}»`
   }
-  const verdict: Record<string, unknown> = { ...furtherKeys(request.messages, request.schema), quality, score, reason }
+  const verdict: Record<string, unknown> = otherWork(request.messages, transcript) ?? {
+    ...furtherKeys(request.messages, request.schema),
+    quality,
+    score,
+    reason,
+  }
   if (mode === 'gullible') Object.assign(verdict, readInstruction(transcript))
   const text = JSON.stringify(verdict)
   if (mode === 'verbose')

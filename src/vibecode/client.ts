@@ -2,6 +2,7 @@ import type { Log } from '../log.ts'
 import { type AccountResource, createAccount } from './account.ts'
 import { type BotsResource, createBots } from './bots.ts'
 import { type ChatResource, createChat } from './chat.ts'
+import { type CommentsResource, createComments } from './comments.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type CrmResource, createCrm } from './crm.ts'
 import { type ClientDurations, defaultDurations } from './durations.ts'
@@ -9,6 +10,7 @@ import { createFiles, type FilesResource } from './files.ts'
 import type { RequestGuard } from './guard.ts'
 import { createLeads, type LeadsResource } from './leads.ts'
 import { createNotices, type Notice } from './notices.ts'
+import { createRecords, type RecordsResource } from './records.ts'
 import { createRequester } from './request.ts'
 import { createTelephony, type TelephonyResource } from './telephony.ts'
 import { createTimeline, type TimelineResource } from './timeline.ts'
@@ -42,6 +44,8 @@ export interface Vibecode extends AccountResource {
   readonly transcribe: Transcribe
   readonly crm: CrmResource
   readonly leads: LeadsResource
+  readonly records: RecordsResource
+  readonly comments: CommentsResource
   readonly timeline: TimelineResource
   readonly telephony: TelephonyResource
   readonly files: FilesResource
@@ -82,6 +86,8 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       transcribe: createTranscribe(requester, durations, traits),
       crm: createCrm(requester, durations),
       leads: createLeads(requester, durations),
+      records: createRecords(requester, durations),
+      comments: createComments(requester, durations),
       timeline: createTimeline(requester, durations, traits),
       telephony: createTelephony(requester, durations),
       files: createFiles(requester, durations),

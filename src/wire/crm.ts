@@ -66,3 +66,8 @@ export const timelineEntry = inEitherCase(
 export const timelineEntryResponse = envelope(timelineEntry)
 export const timelineListResponse = listEnvelope(timelineEntry)
 export type TimelineEntry = z.infer<typeof timelineEntry>
+
+/** What a person wrote into a record's timeline. */
+const timelineComment = inEitherCase(z.object({ id: wireId, comment: optionalText, created: optionalText }))
+export const commentListResponse = listEnvelope(timelineComment)
+export type TimelineComment = z.infer<typeof timelineComment>
