@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { UsageError } from '../errors.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { toCsv } from './csv.ts'
 import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
+import { readPair } from './read-pair.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -64,18 +64,6 @@ const stateOf = (batch: z.output<typeof Batch>) =>
       ? batch.state
       : `${batch.state}: ${batch.class}`
 
-/** `filter={"statusId":"NEW"}`, `maxLeads=5`, `rubric=lead`: what reads as JSON is JSON, all else is text. */
-function readOption(pair: string): [string, unknown] {
-  const at = pair.indexOf('=')
-  if (at < 1) throw new UsageError(`"${pair}" is not an option.`, { hint: 'Write name=value, such as maxLeads=5.' })
-  const value = pair.slice(at + 1)
-  try {
-    return [pair.slice(0, at), JSON.parse(value) as unknown]
-  } catch {
-    return [pair.slice(0, at), value]
-  }
-}
-
 function addStart(batch: Command, terminal: Terminal): void {
   const command = batch
     .command('start')
@@ -89,7 +77,7 @@ function addStart(batch: Command, terminal: Terminal): void {
   withExamples(command, ['callsift batch start score-leads maxLeads=5 \'filter={"statusId":"NEW"}\''])
   command.action(async (workflow: string, pairs: string[], options: { portal?: string; json?: boolean }) => {
     const { config, log } = readSettings(command, true)
-    const input = Object.fromEntries(pairs.map(readOption))
+    const input = Object.fromEntries(pairs.map(readPair))
     await withOperations(config, log, async (operations) => {
       const portalId = await choosePortalId(operations, options.portal)
       const started = await operations.ask(

@@ -139,6 +139,7 @@ const touched = [
   'attempts',
   'effects',
   'lead_scores',
+  'bot_messages',
   'uploads',
   'upload_chunks',
   'audit',

@@ -1,3 +1,4 @@
+import { converse, reportProse } from './chat-model.ts'
 import { readInstruction } from './gullible.ts'
 import { judge } from './judge.ts'
 import { isRecord } from './routes/shared.ts'
@@ -103,8 +104,14 @@ export function answer(request: ChatRequest, mode: ModelMode): string {
     const start = transcript.replace(/\s+/g, ' ').slice(0, 120)
     return `SANDBOX: ${reason} (${quality}, ${score}/100) «${start}»`
   }
-  const verdict: Record<string, unknown> = { ...furtherKeys(request.messages, request.schema), quality, score, reason }
-  if (mode === 'gullible') Object.assign(verdict, readInstruction(transcript))
+  const further = furtherKeys(request.messages, request.schema)
+  const verdict: Record<string, unknown> =
+    'answer' in further
+      ? { ...further, answer: converse(transcript, mode === 'gullible') }
+      : 'prose' in further
+        ? { ...further, prose: reportProse(transcript) }
+        : { ...further, quality, score, reason }
+  if (mode === 'gullible' && 'quality' in verdict) Object.assign(verdict, readInstruction(transcript))
   const text = JSON.stringify(verdict)
   if (mode === 'verbose')
     return `Here is my assessment of the call:\n\n\`\`\`json\n${JSON.stringify(verdict, null, 2)}\n\`\`\`\n\nLet me know if you need anything else.`

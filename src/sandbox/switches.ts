@@ -49,6 +49,12 @@ const choices = {
   revokedCode: ['INVALID_API_KEY', 'KEY_INACTIVE'],
   /** User fields that nobody declared by POST /userfields/…: stored all the same, or dropped without a word as Bitrix24 does. */
   userFields: ['open', 'declared'],
+  /** Under which name a bot's id is answered. */
+  botId: ['botId', 'id'],
+  /** Whether the server keeps the offset of a poll; `lost`: it answers `persisted: false` with a hint. */
+  botOffset: ['stored', 'lost'],
+  /** Whose bots may read what stands around a message: personal and supervisor ones, or none. */
+  botContext: ['personal', 'none'],
   /** Encoding of the event the robot rule sends. */
   robotBody: ['form', 'json'],
 } as const
