@@ -76,14 +76,18 @@ export async function finishPoll(
     where portal_id = ${bot.portalId} and bot_id = ${bot.botId}`.execute(db)
 }
 
-/** Never backwards: a second reader that was slower must not bring events back. */
+/**
+ * Never backwards: a second reader that was slower must not bring events back. False where the bot was switched off or removed meanwhile:
+ * then nothing of what was read counts.
+ */
 export async function advanceOffset(
   trx: Queryable,
   bot: Pick<Bot, 'portalId' | 'botId'>,
   nextOffset: number,
-): Promise<void> {
-  await sql`update callsift.bots set next_offset = greatest(next_offset, ${nextOffset})
-    where portal_id = ${bot.portalId} and bot_id = ${bot.botId}`.execute(trx)
+): Promise<boolean> {
+  const moved = await sql`update callsift.bots set next_offset = greatest(next_offset, ${nextOffset})
+    where portal_id = ${bot.portalId} and bot_id = ${bot.botId} and enabled returning bot_id`.execute(trx)
+  return moved.rows.length > 0
 }
 
 export interface HeldDialog {

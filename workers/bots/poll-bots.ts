@@ -72,6 +72,7 @@ async function readAll(deps: PollDeps, bot: Bot, vibecode: Vibecode): Promise<nu
 async function record(deps: PollDeps, bot: Bot, page: BotEventPage): Promise<number> {
   const { portalId, botId } = bot
   return await deps.db.transaction().execute(async (trx) => {
+    if (!(await advanceOffset(trx, bot, page.nextOffset))) return 0
     let taken = 0
     for (const event of page.events) {
       const message = readBotMessage(event, botId)
@@ -92,7 +93,6 @@ async function record(deps: PollDeps, bot: Bot, page: BotEventPage): Promise<num
       await setLineRun(trx, lineId, runId)
       taken += 1
     }
-    await advanceOffset(trx, bot, page.nextOffset)
     return taken
   })
 }

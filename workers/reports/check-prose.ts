@@ -43,6 +43,10 @@ export function findWrongNumbers(prose: string, figures: Figures, placeholders: 
   const bare = text.replace(/\[[^\]]{1,40}\]/g, ' ')
   const word = numberWords.exec(bare)
   if (word !== null) wrong.push(`write numbers in digits, not "${word[0]}"`)
+  const sign = /[\p{Nl}\p{No}]/u.exec(prose)
+  if (sign !== null) wrong.push(`write numbers in digits, not "${sign[0]}"`)
+  const glued = /\p{L}\p{Nd}|\p{Nd}\p{L}/u.exec(bare)
+  if (glued !== null) wrong.push(`"${glued[0]}": a number stands by itself`)
   const { counts, percents } = known(figures)
   for (const match of bare.matchAll(/\p{N}(?:[\p{N}.,'’\u00a0\u202f]|[ ](?=\p{N}{3}(?!\p{N})))*/gu)) {
     const written = match[0].replace(/[.,'’\u00a0\u202f]+$/, '')

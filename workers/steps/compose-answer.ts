@@ -49,7 +49,7 @@ const nothing = {
   tokens: 0,
   micros: 0,
 } as const
-const turnMs = 500
+const turnMs = 250
 
 /** Makes the answer to one message; what it may say of calls, and to whom, is decided here and not by the model. */
 export const composeAnswer = step({

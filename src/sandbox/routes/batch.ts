@@ -50,6 +50,10 @@ async function runCall(context: Context, call: BatchCall): Promise<Reply> {
   const [method, path] = paths[call.action](call)
   const match = routing.find(method, path)
   if (!match) return fail(400, 'VALIDATION_ERROR', `${call.action} of ${call.entity || 'nothing'} cannot be batched`)
+  const route = `batch.${match.route.name}`
+  const fault = context.world.faults.meet({ route, method, path: `/v1${path}`, portal: context.portal.name })
+  if (fault !== undefined)
+    return fail(fault.status ?? 502, fault.code ?? 'BITRIX_UNAVAILABLE', fault.message ?? 'SANDBOX: this call failed')
   return await match.route.run({ ...context, params: match.params, query: new URLSearchParams(), body: call.params })
 }
 
