@@ -4,6 +4,7 @@ import { findOperation } from '../../src/ops/index.ts'
 import { runOperation } from '../../src/ops/operation.ts'
 import { pollBots } from '../../workers/bots/poll-bots.ts'
 import { sweepByAge } from '../../workers/retention.ts'
+import { scanBytes } from '../support/byte-scan.ts'
 import { type Program, startProgram } from '../support/program.ts'
 
 let program: Program
@@ -354,6 +355,17 @@ describe('its bounds', () => {
     await ask('portal.settings', { id: 'acme', settings: { capDailyCost: null } })
     expect(await ended(id)).toMatchObject({ class: 'too_late' })
     expect(saidIn('38')).toEqual([])
+  })
+
+  test('of what is erased no byte stays in the data folder', async () => {
+    const words = 'a marmalade nobody else speaks of'
+    await ended(say(`${words}, my number is 8 912 000-11-22`, 41))
+    expect(await scanBytes(program.app.config.dataDir, [words])).not.toEqual([])
+    await ask('call.erase', { phone: '89120001122' })
+    expect(await scanBytes(program.app.config.dataDir, [words])).toEqual([])
+    await ended(say(`${words} again`, 42))
+    await ask('bot.forget', { portalId: 'acme', botId, dialogId: '42' })
+    expect(await scanBytes(program.app.config.dataDir, [words])).toEqual([])
   })
 
   test('what is said is kept for as long as the bot remembers', async () => {
