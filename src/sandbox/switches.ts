@@ -29,6 +29,8 @@ const choices = {
   callScope: ['telephony', 'call'],
   /** A `get` without entityId in a batch: an error of that call, or of the whole batch. */
   batchMissingId: ['call', 'whole'],
+  /** Lists in a batch: as long as asked, cut at 50 and marked `truncated`, or without their totals. */
+  batchLists: ['whole', 'truncated', 'untold'],
   /** Whether response_format=verbose_json is taken. */
   verboseJson: ['accepted', 'refused'],
   /** Whether response_format=text answers bare text, or JSON all the same. */

@@ -102,7 +102,7 @@ afterAll(async () => await program.close())
 afterEach(() => {
   program.sandbox.clearFaults()
   program.sandbox.world.model.plans.length = 0
-  Object.assign(portal().switches, { total: 'meta', timeFields: 'createdTime' })
+  Object.assign(portal().switches, { total: 'meta', timeFields: 'createdTime', batchLists: 'whole' })
 })
 
 const total = {
@@ -128,6 +128,14 @@ test('a dry run counts, in as many batches as are needed, and pays and sends not
   expect(batches() - asked).toBe(3)
   expect(chats()).toBe(paid)
 })
+
+test.each(['truncated', 'untold'] as const)(
+  'lists of a batch that are %s are read to their end',
+  async (batchLists) => {
+    portal().switches.batchLists = batchLists
+    expect(await tell({ ...days, dryRun: true })).toMatchObject({ total })
+  },
+)
 
 test('is said once in a chat: figures by code, words by the model, names put back by code', async () => {
   const report = await tell({ ...days, bot: { botId, dialogId: 'chat77' } })

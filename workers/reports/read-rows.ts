@@ -54,18 +54,22 @@ export async function readRows(
   }
 }
 
+const fields = {
+  leads: ['id', 'assignedById', 'sourceId', 'statusId'],
+  deals: ['id', 'assignedById', 'sourceId', 'stageId', 'stageSemanticId', 'amount', 'leadId'],
+} as const
+type Kind = keyof typeof fields
+/** Pages that are asked for in one request where nobody says how many there are. */
+const pagesAhead = 10
+
 async function readAll(vibecode: Vibecode, span: { from: Date; to: Date }, created: string) {
-  const kinds = {
-    leads: ['id', 'assignedById', 'sourceId', 'statusId'],
-    deals: ['id', 'assignedById', 'sourceId', 'stageId', 'stageSemanticId', 'amount', 'leadId'],
-  } as const
-  const call = (entity: 'leads' | 'deals', offset: number): BatchCall => ({
+  const call = (entity: Kind, offset: number): BatchCall => ({
     id: `${entity} ${offset}`,
     entity,
     action: 'search',
     params: {
       filter: { [`>=${created}`]: span.from.toISOString(), [`<${created}`]: span.to.toISOString() },
-      select: kinds[entity],
+      select: fields[entity],
       // Windows of time would make an offset unstable, and a page twice.
       autoWindow: false,
       sort: 'id',
@@ -74,32 +78,45 @@ async function readAll(vibecode: Vibecode, span: { from: Date; to: Date }, creat
     },
   })
   const first = await runAll(vibecode, [call('leads', 0), call('deals', 0)])
-  const further = (['leads', 'deals'] as const).flatMap((entity) => {
-    const total = first.get(`${entity} 0`)?.total ?? 0
-    if (total > mostRows)
-      throw new Permanent('report_too_large', {
-        message: `The period has ${total} ${entity}; a report counts ${mostRows} at most.`,
-        hint: 'Ask for a shorter period.',
-        policy: 'fix',
-      })
-    return Array.from({ length: Math.max(0, Math.ceil(total / pageSize) - 1) }, (_, n) =>
-      call(entity, (n + 1) * pageSize),
-    )
-  })
-  const all = new Map([...first, ...(await runAll(vibecode, further))])
-  const rowsOf = (entity: string) => {
+  const readKind = async (entity: Kind): Promise<Row[]> => {
     const seen = new Map<number, Row>()
-    for (const [id, { data }] of all) {
-      if (!id.startsWith(`${entity} `) || !Array.isArray(data)) continue
+    const take = (answer: { data: unknown } | undefined): number => {
+      const rows = Array.isArray(answer?.data) ? (answer.data as unknown[]) : []
       // A row that a page shows twice, because one before it went meanwhile, is one row.
-      for (const one of data as unknown[]) {
+      for (const one of rows) {
         const row = camelKeys(one) as Row
         seen.set(Number(row['id']), row)
       }
+      return rows.length
     }
+    const total = first.get(`${entity} 0`)?.total ?? null
+    if ((total ?? 0) > mostRows) throw tooLarge(entity, total ?? 0)
+    // A batch may give shorter pages than it was asked for: its own length is what the next one begins after.
+    const step = take(first.get(`${entity} 0`))
+    for (let offset = step, last = step; step > 0 && (total === null ? last >= step : offset < total); ) {
+      if (offset > mostRows) throw tooLarge(entity, offset)
+      const pages = total === null ? pagesAhead : Math.ceil((total - offset) / step)
+      const calls = Array.from({ length: pages }, (_, n) => call(entity, offset + n * step))
+      const answers = await runAll(vibecode, calls)
+      last = Math.min(...calls.map(({ id }) => take(answers.get(id))))
+      offset += pages * step
+    }
+    if (total !== null && seen.size < total)
+      throw new Retry('batch_incomplete', {
+        message: `The portal says that there are ${total} ${entity}, and gave ${seen.size}.`,
+        hint: 'Nothing to do: it is read again. No figure is told before all rows are there.',
+      })
     return [...seen.values()]
   }
-  return { leads: rowsOf('leads'), deals: rowsOf('deals') }
+  return { leads: await readKind('leads'), deals: await readKind('deals') }
+}
+
+function tooLarge(entity: Kind, rows: number): Permanent {
+  return new Permanent('report_too_large', {
+    message: `The period has ${rows} ${entity} or more; a report counts ${mostRows} at most.`,
+    hint: 'Ask for a shorter period.',
+    policy: 'fix',
+  })
 }
 
 /** What users of the portal are called; those that cannot be asked for keep their number. */
