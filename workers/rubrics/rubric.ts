@@ -29,6 +29,8 @@ export const RubricFile = z
       .array(z.string().regex(/^[A-Za-z]\w{0,60}$/, 'must be a field name'))
       .max(100)
       .optional(),
+    /** Of calls: names and words of the trade, a hint to the recogniser with every part; a portal's own stands in its place. */
+    glossary: z.string().trim().min(1).max(800).optional(),
     examples: z
       .array(z.strictObject({ text, quality: Quality, score: z.number().int().min(0).max(100), reason: text }))
       .max(20)
