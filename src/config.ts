@@ -48,6 +48,8 @@ const Timings = z
     batchLookMs: z.number().default(seconds(1)),
     /** How often it is looked for schedules that are due. */
     scheduleTickMs: z.number().default(seconds(5)),
+    /** How often a chat bot is asked what was said to it: the documents say every 2 to 5 s. */
+    botPollMs: z.number().default(seconds(3)),
     /** How often it is looked for what is older than it may be kept. */
     keepSweepMs: z.number().default(hours(1)),
     /** A cause counts as gone when it was not seen for so long: one that comes and goes is told of once. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Alerts, createAlerts } from '../workers/alerts/alerts.ts'
 import { type BackfillPage, backfillPage } from '../workers/backfill.ts'
+import { pollBots } from '../workers/bots/poll-bots.ts'
 import type { CallContext } from '../workers/call-context.ts'
 import { dropEnded } from '../workers/drop-ended.ts'
 import { saveEnvPortal } from '../workers/env-portal.ts'
@@ -211,6 +212,9 @@ async function buildApp(
         }),
         repeat('schedules', config.timings.scheduleTickMs, log, async () => {
           if ((await startDue(db, registry, log)) > 0) engine.kick()
+        }),
+        repeat('chat bots', Math.min(config.timings.botPollMs / 2, 1_000), log, async () => {
+          await pollBots({ db, config, log, registry, clientFor, kick: engine.kick })
         }),
         repeat('alerts', config.timings.alertEveryMs, log, async () => {
           await releaseForsaken({ db, gates, kick: engine.kick })

@@ -1,10 +1,12 @@
 import { createRegistry } from '../src/engine/registry.ts'
 import type { CallContext } from './call-context.ts'
+import { answerMessage } from './workflows/answer-message.ts'
 import { call } from './workflows/call.ts'
 import { describeProduct } from './workflows/describe-product.ts'
 import { describeProducts } from './workflows/describe-products.ts'
 import { extractContact } from './workflows/extract-contact.ts'
 import { extractContacts } from './workflows/extract-contacts.ts'
+import { reportSales } from './workflows/report-sales.ts'
 import { scoreLead } from './workflows/score-lead.ts'
 import { scoreLeads } from './workflows/score-leads.ts'
 import { settleDraftRun } from './workflows/settle-draft.ts'
@@ -19,4 +21,6 @@ export const registry = createRegistry<CallContext>([
   settleDraftRun,
   extractContacts,
   extractContact,
+  answerMessage,
+  reportSales,
 ])

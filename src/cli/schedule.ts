@@ -26,6 +26,11 @@ const Listed = z.object({ schedules: z.array(Schedule) })
 interface Json {
   readonly json?: boolean
 }
+interface Added {
+  readonly cron: string
+  readonly name?: string
+  readonly portal?: string
+}
 interface When extends LeadOptions, Json {
   readonly cron?: string
   readonly tz?: string
@@ -53,8 +58,8 @@ function addAdd(schedule: Command, terminal: Terminal): void {
     schedule
       .command('add')
       .description('Adds a schedule. Its options are those of the workflow.')
-      .argument('<workflow>', 'what begins: score-leads, describe-products, extract-contacts')
-      .argument('[name=value...]', 'its options by name, such as maxProducts=100, where it has none here')
+      .argument('<workflow>', 'what begins: score-leads, describe-products, extract-contacts, report')
+      .argument('[name=value...]', 'options of the workflow by name')
       .requiredOption('--cron <expression>', 'minute hour day month weekday, such as "0 3 * * *"')
       .option('--tz <zone>', "time zone such as Europe/Moscow; the portal's own when left out, else UTC"),
   )
@@ -64,27 +69,26 @@ function addAdd(schedule: Command, terminal: Terminal): void {
   withExamples(command, [
     'callsift schedule add score-leads --cron "0 3 * * *" --tz Europe/Moscow --filter statusId=NEW',
     'callsift schedule add describe-products --cron "0 4 * * *" direct=true maxProducts=100',
+    'callsift schedule add report --cron "0 8 * * 1" period=week \'bot={"botId":1001,"dialogId":"chat77"}\'',
     'callsift schedule add score-leads --name weekly --portal acme --cron "0 6 * * 1" --max-cost 500',
   ])
-  command.action(
-    async (workflow: string, pairs: string[], options: When & { cron: string; name?: string; portal?: string }) => {
-      const { config, log } = readSettings(command, true)
-      await withOperations(config, log, async (operations) => {
-        const portalId = await choosePortalId(operations, options.portal)
-        const asked = {
-          name: options.name ?? workflow,
-          workflow,
-          portalId,
-          cron: options.cron,
-          input: { ...leadInput(options), ...Object.fromEntries(pairs.map(readOption)) },
-        }
-        const zone = options.tz === undefined ? {} : { timeZone: options.tz }
-        const answer = await operations.ask('schedule.add', { ...asked, ...zone }, One)
-        if (options.json === true) return terminal.json(answer)
-        terminal.line(told(answer.schedule))
-      })
-    },
-  )
+  command.action(async (workflow: string, pairs: string[], options: When & Added) => {
+    const { config, log } = readSettings(command, true)
+    await withOperations(config, log, async (operations) => {
+      const portalId = await choosePortalId(operations, options.portal)
+      const asked = {
+        name: options.name ?? workflow,
+        workflow,
+        portalId,
+        cron: options.cron,
+        input: { ...leadInput(options), ...Object.fromEntries(pairs.map(readOption)) },
+      }
+      const zone = options.tz === undefined ? {} : { timeZone: options.tz }
+      const answer = await operations.ask('schedule.add', { ...asked, ...zone }, One)
+      if (options.json === true) return terminal.json(answer)
+      terminal.line(told(answer.schedule))
+    })
+  })
 }
 
 function addList(schedule: Command, terminal: Terminal): void {
@@ -116,7 +120,7 @@ function addEdit(schedule: Command, terminal: Terminal): void {
         'Changes a schedule. Options of the workflow are given all together: they take the place of those before.',
       )
       .argument('<name>')
-      .argument('[name=value...]', "the workflow's options by name")
+      .argument('[name=value...]', 'options of the workflow by name')
       .option('--cron <expression>', 'minute hour day month weekday')
       .option('--tz <zone>', 'time zone such as Europe/Moscow'),
   ).option('--json', 'answer as JSON')

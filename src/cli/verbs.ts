@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addAlert } from './alert.ts'
 import { addBackfill } from './backfill.ts'
 import { addBatch } from './batch.ts'
+import { addBot } from './bot.ts'
 import { addCall } from './call.ts'
 import { addCalls, addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
@@ -17,6 +18,7 @@ import { addKey } from './key.ts'
 import { addMigrate } from './migrate.ts'
 import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
+import { addReport } from './report.ts'
 import { addRouter } from './router.ts'
 import { addRubric } from './rubric.ts'
 import { addSandbox } from './sandbox.ts'
@@ -54,6 +56,8 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addDescribeProducts,
   addExtractContacts,
   addDraft,
+  addReport,
+  addBot,
   addSchedule,
   addBatch,
   addRubric,

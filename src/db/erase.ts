@@ -140,6 +140,7 @@ const touched = [
   'effects',
   'lead_scores',
   'contact_reads',
+  'bot_messages',
   'uploads',
   'upload_chunks',
   'audit',

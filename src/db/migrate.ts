@@ -11,6 +11,7 @@ import { dashboard } from './migrations/0007-dashboard.ts'
 import { batches } from './migrations/0008-batches.ts'
 import { router } from './migrations/0009-router.ts'
 import { drafts } from './migrations/0010-drafts.ts'
+import { bots } from './migrations/0011-bots.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -33,6 +34,7 @@ const migrations: readonly Migration[] = [
   batches,
   router,
   drafts,
+  bots,
 ]
 
 /** The schema level that this program knows. */

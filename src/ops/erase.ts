@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { againOnDeadlock } from '../db/again-on-deadlock.ts'
+import { eraseDialogues } from '../db/bot-messages.ts'
 import {
   clearFiles,
   countOpenAttempts,
@@ -101,6 +102,13 @@ export const callErase = defineOperation({
       const extracted = await listExtractedByPhone(app.db, digits, input.portalId ?? null)
       addTo(removed, 'contactRuns', await eraseExtracted(app, extracted))
     }
+    // What was said to a bot: dialogues in which the number was written, and those that told of one of the calls.
+    const chatMessages = await app.db.transaction().execute(async (trx) => {
+      const callIds = calls.map((call) => call.id)
+      const told = callIds.length === 0 ? 0 : await eraseDialogues(trx, { callIds })
+      return told + (digits === null ? 0 : await eraseDialogues(trx, { digits, portalId: input.portalId ?? null }))
+    })
+    if (chatMessages > 0) removed['chatMessages'] = chatMessages
     const filesRewritten = input.rewrite ?? app.connection.kind === 'pglite'
     const notCleared = await clearFiles(app.connection, filesRewritten)
     return { ...report, removed, stillRunning, filesRewritten, notCleared }

@@ -1,6 +1,7 @@
 import { alertList, alertTest } from './alerts.ts'
 import { backfillCount, backfillTake } from './backfill.ts'
 import { batchCancel, batchList, batchPause, batchResume, batchRows, batchShow, batchStart } from './batches.ts'
+import { botAdd, botChange, botForget, botHold, botList, botRelease, botRemove, botRetry } from './bots.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from './call-again.ts'
 import { callCount, callList } from './call-list.ts'
 import { callShow } from './call-show.ts'
@@ -81,6 +82,14 @@ export const operations: readonly Operation[] = [
   scheduleResume,
   scheduleRun,
   scheduleRemove,
+  botAdd,
+  botList,
+  botChange,
+  botHold,
+  botRelease,
+  botRetry,
+  botForget,
+  botRemove,
   callErase,
   keyRotate,
   overview,

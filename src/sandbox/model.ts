@@ -1,3 +1,4 @@
+import { converse, reportProse } from './chat-model.ts'
 import { writeAbout } from './copywriter.ts'
 import { extractFrom } from './extractor.ts'
 import { readInstruction } from './gullible.ts'
@@ -113,13 +114,16 @@ export function answer(request: ChatRequest, mode: ModelMode): string {
     const start = transcript.replace(/\s+/g, ' ').slice(0, 120)
     return `SANDBOX: ${reason} (${quality}, ${score}/100) «${start}»`
   }
-  const verdict: Record<string, unknown> = otherWork(request.messages, transcript) ?? {
-    ...furtherKeys(request.messages, request.schema),
-    quality,
-    score,
-    reason,
-  }
-  if (mode === 'gullible') Object.assign(verdict, readInstruction(transcript))
+  const further = furtherKeys(request.messages, request.schema)
+  const verdict: Record<string, unknown> =
+    otherWork(request.messages, transcript) ??
+    ('answer' in further
+      ? { ...further, answer: converse(transcript, mode === 'gullible') }
+      : 'prose' in further
+        ? { ...further, prose: reportProse(transcript) }
+        : { ...further, quality, score, reason })
+  const mayObey = !('answer' in further) && !('prose' in further)
+  if (mode === 'gullible' && mayObey) Object.assign(verdict, readInstruction(transcript))
   const text = JSON.stringify(verdict)
   if (mode === 'verbose')
     return `Here is my assessment of the call:\n\n\`\`\`json\n${JSON.stringify(verdict, null, 2)}\n\`\`\`\n\nLet me know if you need anything else.`

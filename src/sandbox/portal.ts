@@ -88,6 +88,24 @@ export interface Bot {
   readonly events: { eventId: number; type: string; date: string; data: unknown }[]
   readonly messages: { id: number; dialogId: string; message: string }[]
   storedOffset: number
+  typing: number
+}
+
+/** What stands in a chat; `dialogId` as the bot sees it. */
+export interface ChatLine {
+  readonly id: number
+  readonly chatId: number
+  readonly dialogId: string
+  readonly authorId: number
+  readonly text: string
+  readonly date: string
+}
+
+export interface Notification {
+  readonly id: number
+  readonly userId: number
+  readonly message: string
+  readonly tag: string | null
 }
 
 export interface PortalOptions {
@@ -101,7 +119,7 @@ export interface PortalOptions {
   readonly webhookUrl?: string
 }
 
-const allScopes = ['vibe:ai', 'crm', 'disk', 'telephony', 'call', 'user', 'imbot', 'bizproc'] as const
+const allScopes = ['vibe:ai', 'crm', 'disk', 'telephony', 'call', 'user', 'imbot', 'im', 'bizproc'] as const
 
 export class Portal {
   readonly name: string
@@ -122,6 +140,8 @@ export class Portal {
   readonly comments = new Map<number, Comment>()
   readonly userFields = new Map<string, { id: number; fieldName: string; userTypeId: string; label: string }[]>()
   readonly bots = new Map<number, Bot>()
+  readonly chatLines: ChatLine[] = []
+  notifications: Notification[] = []
   readonly contactsByPhone = new Map<string, number>()
   /** `2:1234` = deal 1234 answers 403 BITRIX_ACCESS_DENIED. */
   readonly forbidden = new Set<string>()

@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import { type AccountResource, createAccount } from './account.ts'
+import { createBatch, type RunBatch } from './batch.ts'
 import { type BotsResource, createBots } from './bots.ts'
 import { type ChatResource, createChat } from './chat.ts'
 import { type CommentsResource, createComments } from './comments.ts'
@@ -50,6 +51,7 @@ export interface Vibecode extends AccountResource {
   readonly telephony: TelephonyResource
   readonly files: FilesResource
   readonly bots: BotsResource
+  readonly batch: RunBatch
   /** The same client (sockets, traits, notices) behind another guard or signal: a step's own. */
   with(bound: { guard?: RequestGuard; signal?: AbortSignal }): Vibecode
   /** Closes the sockets, unless they were given. */
@@ -92,6 +94,7 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       telephony: createTelephony(requester, durations),
       files: createFiles(requester, durations),
       bots: createBots(requester, durations),
+      batch: createBatch(requester, durations),
       with: (bound) => bind(bound.guard ?? guard, bound.signal ?? signal),
       close: () => (options.connections === undefined ? connections.close() : Promise.resolve()),
     }

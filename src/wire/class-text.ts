@@ -214,6 +214,13 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The rubric is not there any more',
     mend: 'Put it back into the folder that CALLSIFT_RUBRICS names and restart, then retry.',
   },
+  awaiting_turn: { title: 'An earlier message of the dialogue is answered first', mend: 'Nothing to do.' },
+  message_in_doubt: {
+    title: 'Nobody knows whether a chat message was sent',
+    mend: 'Look into the chat. A bot of the type `personal` looks by itself.',
+  },
+  batch_incomplete: { title: 'Some calls of a batch kept failing', mend: selfHealing },
+  report_too_large: { title: 'The report has too many rows', mend: 'Ask for a shorter period.' },
   paused: { title: 'A person lets the batch rest', mend: 'To go on: `callsift batch resume <id>`.' },
   exhausted: { title: 'All attempts were used up', mend: 'Retry when the upstream works again.' },
   bug: { title: 'A fault in Callsift', mend: 'Report it with the stack shown.' },

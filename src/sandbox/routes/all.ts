@@ -4,6 +4,7 @@ import { aiRoutes } from './ai.ts'
 import { batchRoutes } from './batch.ts'
 import { botRoutes } from './bots.ts'
 import { callRoutes } from './calls.ts'
+import { chatRoutes } from './chats.ts'
 import { commentRoutes } from './comments.ts'
 import { entityRoutes } from './entities.ts'
 import { fileRoutes } from './files.ts'
@@ -22,6 +23,7 @@ export const allRoutes: readonly Route[] = [
   ...commentRoutes,
   ...userFieldRoutes,
   ...botRoutes,
+  ...chatRoutes,
   ...batchRoutes,
   ...entityRoutes,
 ]
