@@ -13,6 +13,7 @@ const Report = z.object({
   entries: z.array(
     z.object({
       portalId: z.string(),
+      kind: z.string(),
       target: z.unknown(),
       externalId: z.string().nullable(),
       state: z.string(),
@@ -81,9 +82,9 @@ function tell(terminal: Terminal, report: z.output<typeof Report>): void {
     for (const line of report.notCleared) terminal.line(`Not cleared: ${line}`)
   }
   if (report.entries.length === 0) return
-  terminal.line(`${report.entries.length} entries stand in the CRM. Delete them there:`)
+  terminal.line(`${report.entries.length} writes stand in the CRM. Delete them there:`)
   for (const entry of report.entries)
     terminal.line(
-      `  portal ${entry.portalId}: entry ${entry.externalId ?? '(in doubt)'} at ${JSON.stringify(entry.target)}`,
+      `  portal ${entry.portalId}: ${entry.kind} ${entry.externalId ?? '(in doubt)'} at ${JSON.stringify(entry.target)}`,
     )
 }

@@ -15,6 +15,8 @@ export interface Erasable {
 /** Entries that stand in the CRM, which has no way to delete them for a program. */
 export interface StandingEntry {
   readonly portalId: string
+  /** `timeline`, or what was done beside the entry: `fields`, `dialogue`, `bind`, `alert`, `trigger`. */
+  readonly kind: string
   readonly target: unknown
   readonly externalId: string | null
   readonly state: string
@@ -57,7 +59,7 @@ export async function listNames(db: Queryable, callId: string): Promise<string[]
 }
 
 export async function listStandingEntries(db: Queryable, runId: string): Promise<StandingEntry[]> {
-  const rows = await sql<StandingEntry>`select portal_id as "portalId", target, external_id as "externalId", state
+  const rows = await sql<StandingEntry>`select portal_id as "portalId", kind, target, external_id as "externalId", state
     from callsift.effects where run_id = ${runId} and state in ('sent', 'written') order by intent_no`.execute(db)
   return rows.rows
 }

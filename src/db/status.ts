@@ -79,10 +79,10 @@ export async function findOldestRunning(db: Queryable): Promise<{ callId: string
   return row === undefined ? null : { ...row, ageMs: Math.round(row.ageMs) }
 }
 
-/** Entries written since midnight UTC. */
+/** Timeline entries written since midnight UTC; what was done beside them is not counted. */
 export async function countWrittenToday(db: Queryable): Promise<number> {
   const rows = await sql<{ n: number }>`select count(*)::int as n from callsift.effects
-    where state = 'written' and written_at >= date_trunc('day', now() at time zone 'utc') at time zone 'utc'`.execute(
+    where kind = 'timeline' and state = 'written' and written_at >= date_trunc('day', now() at time zone 'utc') at time zone 'utc'`.execute(
     db,
   )
   return rows.rows[0]?.n ?? 0

@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import { type AccountResource, createAccount } from './account.ts'
+import { type AutomationResource, createAutomation } from './automation.ts'
 import { type BotsResource, createBots } from './bots.ts'
 import { type ChatResource, createChat } from './chat.ts'
 import { type Connections, createConnections } from './connections.ts'
@@ -14,6 +15,7 @@ import { createTelephony, type TelephonyResource } from './telephony.ts'
 import { createTimeline, type TimelineResource } from './timeline.ts'
 import { createUpstreamTraits, type UpstreamTraits } from './traits.ts'
 import { createTranscribe, type Transcribe } from './transcribe.ts'
+import { createUserFields, type UserFieldsResource } from './user-fields.ts'
 
 export const defaultBaseUrl = 'https://vibecode.bitrix24.tech/v1'
 
@@ -46,6 +48,8 @@ export interface Vibecode extends AccountResource {
   readonly telephony: TelephonyResource
   readonly files: FilesResource
   readonly bots: BotsResource
+  readonly automation: AutomationResource
+  readonly userFields: UserFieldsResource
   /** The same client (sockets, traits, notices) behind another guard or signal: a step's own. */
   with(bound: { guard?: RequestGuard; signal?: AbortSignal }): Vibecode
   /** Closes the sockets, unless they were given. */
@@ -86,6 +90,8 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       telephony: createTelephony(requester, durations),
       files: createFiles(requester, durations),
       bots: createBots(requester, durations),
+      automation: createAutomation(requester, durations),
+      userFields: createUserFields(requester, durations),
       with: (bound) => bind(bound.guard ?? guard, bound.signal ?? signal),
       close: () => (options.connections === undefined ? connections.close() : Promise.resolve()),
     }

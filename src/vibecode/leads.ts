@@ -1,13 +1,10 @@
-import { z } from 'zod'
-import { type CrmEntity, entitiesResponse, entityResponse } from '../wire/crm.ts'
-import { envelope } from '../wire/values.ts'
+import { type Comment, type CrmEntity, commentsResponse, entitiesResponse, entityResponse } from '../wire/crm.ts'
 import type { ClientDurations } from './durations.ts'
 import { failureOf } from './failure-error.ts'
 import { readShape } from './read.ts'
 import type { Requester } from './request.ts'
 
 const plan = { family: 'crm' } as const
-const fieldsResponse = envelope(z.object({ fields: z.record(z.string(), z.unknown()) }))
 
 /** `{ "statusId": "NEW", ">=createdTime": "2026-10-01" }`, as the API takes filters. */
 export type LeadFilter = Readonly<Record<string, string | number>>
@@ -25,11 +22,8 @@ export interface LeadsResource {
   list(query: { filter: LeadFilter; select: readonly string[]; afterId: number; limit: number }): Promise<LeadPage>
   /** Null where there is no such lead (any more). */
   get(id: number): Promise<CrmEntity | null>
-  /** Sets user fields and nothing else, so that no stage is ever moved. Setting the same values again does no harm. */
-  setUserFields(id: number, fields: Readonly<Record<`UF_CRM_${string}`, string | number>>): Promise<void>
-  fieldNames(): Promise<Set<string>>
-  /** `short` without its prefix: AI_SCORE becomes UF_CRM_AI_SCORE. */
-  createUserField(field: { short: string; type: 'integer' | 'string'; label: string }): Promise<void>
+  /** What people wrote into the lead's timeline, the newest first. */
+  newestComments(id: number, most: number): Promise<Comment[]>
 }
 
 export function createLeads(requester: Requester, durations: ClientDurations): LeadsResource {
@@ -70,32 +64,18 @@ export function createLeads(requester: Requester, durations: ClientDurations): L
         throw error
       }
     },
-    async setUserFields(id, fields) {
-      await requester.json({
-        method: 'PATCH',
-        path: `/leads/${id}`,
-        route: '/v1/leads/:id',
-        json: fields,
-        plan: { family: 'crm', fenced: true },
-        repeatable: false,
-        deadlineMs: durations.writeMs,
-      })
-    },
-    async fieldNames() {
-      const route = '/v1/leads/fields'
-      const spec = { method: 'GET', path: '/leads/fields', route, plan, repeatable: true, deadlineMs } as const
-      return new Set(Object.keys(readShape(fieldsResponse, await requester.json(spec), `GET ${route}`).data.fields))
-    },
-    async createUserField({ short, type, label }) {
-      await requester.json({
-        method: 'POST',
-        path: '/userfields/leads',
-        route: '/v1/userfields/leads',
-        json: { userTypeId: type, fieldName: short, label },
-        plan,
-        repeatable: false,
-        deadlineMs: durations.writeMs,
-      })
+    async newestComments(id, most) {
+      const route = '/v1/timelines'
+      const query = {
+        'filter[entityType]': 'lead',
+        'filter[entityId]': id,
+        'order[id]': 'desc',
+        limit: most,
+      }
+      const spec = { method: 'GET', path: '/timelines', route, query, plan, repeatable: true, deadlineMs } as const
+      const { data } = readShape(commentsResponse, await requester.json(spec), `GET ${route}`)
+      // The order is asked for but not promised.
+      return data.sort((one, other) => other.id - one.id).slice(0, most)
     },
   }
 }
