@@ -29,6 +29,8 @@ export const RubricFile = z
       .array(z.string().regex(/^[A-Za-z]\w{0,60}$/, 'must be a field name'))
       .max(100)
       .optional(),
+    /** Of a lead: so many of the newest comments in its timeline are seen too; each lead then costs a request more, and no money. */
+    timeline: z.number().int().min(1).max(50).optional(),
     examples: z
       .array(z.strictObject({ text, quality: Quality, score: z.number().int().min(0).max(100), reason: text }))
       .max(20)
@@ -37,6 +39,8 @@ export const RubricFile = z
   .superRefine((rubric, issues) => {
     if (rubric.judges === 'lead' && (rubric.fields ?? []).length === 0)
       issues.addIssue({ code: 'custom', path: ['fields'], message: 'a rubric for leads must name the fields it sees' })
+    if (rubric.judges === 'call' && rubric.timeline !== undefined)
+      issues.addIssue({ code: 'custom', path: ['timeline'], message: 'only a rubric for leads sees a timeline' })
     rubric.examples.forEach((example, index) => {
       const band = bandOf(example.score, rubric.bands)
       if (band !== example.quality)

@@ -4,12 +4,14 @@ import { readLastVerdicts, readLeadScores } from '../../src/db/lead-scores.ts'
 import { page } from '../../src/engine/page.ts'
 import { prepareVerdict } from '../judge/prepare-verdict.ts'
 import { ScoreLeadsInput } from '../leads/score-leads-input.ts'
-import { seeLead } from '../leads/see-lead.ts'
+import { readComments, seeLead } from '../leads/see-lead.ts'
 import { chatMicros } from '../spending.ts'
 import { step } from '../step.ts'
 
 /** The portal's own page: a larger one is put together of these upstream. */
 const pageSize = 50
+/** Where each lead's timeline is asked for too: what a failure in between makes asked again stays little. */
+const timelinePageSize = 10
 /** Leads that are on their way at once: enough to keep the workers busy, few enough to be paused, cancelled and counted. */
 const mostOpen = 400
 
@@ -43,7 +45,7 @@ export const findLeads = step({
       filter: run.filter,
       select: rubric.fields ?? [],
       afterId: cursor.afterId,
-      limit: pageSize,
+      limit: rubric.timeline === undefined ? pageSize : timelinePageSize,
     })
     const ids = listed.leads.map((lead) => lead.id)
     const [known, verdicts] = [await readLeadScores(db, portal.id, ids), await readLastVerdicts(db, portal.id, ids)]
@@ -56,7 +58,8 @@ export const findLeads = step({
     const children = []
     let stoppedBy: 'max_leads' | 'max_cost' | null = null
     for (const lead of listed.leads) {
-      const seen = seeLead(lead, verdicts.get(lead.id), rubric, config.mask)
+      const comments = await readComments(context.vibecode, lead.id, rubric)
+      const seen = seeLead(lead, { lastCall: verdicts.get(lead.id), comments }, rubric, config.mask)
       const score = known.get(lead.id)
       // What was judged but not written, because the portal was only observed then, is written without being judged again.
       const settled = score?.seenHash === seen.hash && (score.written || !writes)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { batchCancel, batchPause, batchResume } from '../../ops/batches.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from '../../ops/call-again.ts'
 import { causeIgnore, causeReopen, causeResolve } from '../../ops/causes.ts'
 import { gateOpen } from '../../ops/gate-open.ts'
@@ -55,6 +56,13 @@ export async function actionRoutes(scope: FastifyInstance, options: { pages: Pag
       const hours = one(request.body?.['hours'])
       await run(request, operation, { class: request.params.class, ...(hours === undefined ? {} : { hours }) })
       return back(reply, '/causes', 'cause')
+    })
+  }
+  const changes = { pause: batchPause, resume: batchResume, cancel: batchCancel } as const
+  for (const [name, operation] of Object.entries(changes)) {
+    scope.post<{ Params: { id: string }; Body: Fields }>(`/batches/:id/${name}`, async (request, reply) => {
+      await run(request, operation, { id: request.params.id })
+      return back(reply, '/batches', 'cause')
     })
   }
   scope.post<{ Body: Fields }>('/gates/open', async (request, reply) => {

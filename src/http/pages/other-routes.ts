@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { listBatches } from '../../db/batches.ts'
 import { readBulkRetries } from '../../db/bulk-retries.ts'
 import { listDeliveries } from '../../db/deliveries.ts'
 import { listPortals } from '../../db/portals.ts'
+import { listSchedules } from '../../db/schedules.ts'
 import { closeSession } from '../../db/sessions.ts'
 import { findPassword, setPassword } from '../../db/users.ts'
+import { batchWorkflows } from '../../ops/batches.ts'
 import { readCauseList } from '../../ops/causes.ts'
 import { RowId, runOperation } from '../../ops/operation.ts'
 import { readOverview } from '../../ops/overview.ts'
@@ -60,12 +63,22 @@ export async function otherRoutes(scope: FastifyInstance, options: { pages: Page
     return pages.send(reply, deliveriesPage(view, { deliveries, nextCursor, outcome, portal, portals }))
   })
   scope.get('/batches', async (request, reply) => {
-    const [view, retries, status] = await Promise.all([
+    const [view, retries, status, batches, schedules] = await Promise.all([
       pages.view(request),
       readBulkRetries(app.db, { limit: 30 }),
       readStatus(app),
+      listBatches(app.db, batchWorkflows(app), 30),
+      listSchedules(app.db),
     ])
-    return pages.send(reply, batchesPage(view, { retries, portals: status.portals }))
+    const verbOf = (name: string) => app.registry.workflows.find((one) => one.name === name)?.startedAs ?? name
+    const facts = {
+      retries,
+      portals: status.portals,
+      open: status.batches,
+      batches: batches.map((one) => ({ ...one, workflow: verbOf(one.workflow) })),
+      schedules: schedules.map((one) => ({ ...one, workflow: verbOf(one.workflow) })),
+    }
+    return pages.send(reply, batchesPage(view, facts))
   })
 
   scope.get('/account', async (request, reply) => pages.send(reply, accountPage(await pages.view(request))))
