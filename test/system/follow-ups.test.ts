@@ -27,7 +27,7 @@ let on: Program
 let portals = 0
 beforeAll(async () => {
   on = await startProgram({
-    timings: { doubtWaitMs: 700, retryDelaysMs: [50, 100, 200, 300, 400], writeDeadlineMs: 1_000, dispatchTickMs: 100 },
+    timings: { doubtWaitMs: 700, retryDelaysMs: [50, 100, 200, 300, 400], dispatchTickMs: 100 },
   })
 })
 afterAll(() => on.close())
@@ -167,7 +167,7 @@ describe('what is done beside the entry', () => {
   test('where answers are lost, all is done once; what cannot be looked up is told as unconfirmed', async () => {
     const { name } = await newPortal()
     for (const route of ['deals.update', 'calls.transcription', 'timeline-logs.bind', 'bots.messages', 'triggers.fire'])
-      on.sandbox.addFault({ route, kind: 'after', how: 'lost', times: 1, portal: name })
+      on.sandbox.addFault({ route, kind: 'after', how: 'reset', times: 1, portal: name })
     const call = await ring(name, await stereo())
     expect(await ended(call.runId)).toBe('done')
     expect(await told(call.id)).toEqual({

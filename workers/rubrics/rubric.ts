@@ -31,6 +31,8 @@ export const RubricFile = z
       .optional(),
     /** Of a lead: so many of the newest comments in its timeline are seen too; each lead then costs a request more, and no money. */
     timeline: z.number().int().min(1).max(50).optional(),
+    /** Of calls: names and words of the trade, a hint to the recogniser with every part; a portal's own stands in its place. */
+    glossary: z.string().trim().min(1).max(800).optional(),
     examples: z
       .array(z.strictObject({ text, quality: Quality, score: z.number().int().min(0).max(100), reason: text }))
       .max(20)

@@ -20,6 +20,7 @@ import { capSpeech } from '../cap-speech.ts'
 import { fetchRecording } from '../fetch-recording.ts'
 import { readPortalTranscript } from '../read-portal-transcript.ts'
 import { recodedName } from '../recoded-name.ts'
+import { rubricOfCalls } from '../rubrics/rubric-of-calls.ts'
 import { step } from '../step.ts'
 
 const Planned = z.object({
@@ -106,7 +107,7 @@ async function hearPiece(
         filename: `recording.${file.extension}`,
         language: language === 'auto' ? undefined : language,
         model: settings.speechModel ?? context.config.speechModel,
-        prompt: settings.glossary,
+        prompt: settings.glossary ?? rubricOfCalls(context.rubrics, settings).glossary,
         responseFormat: 'verbose_json',
         deadlineMs: context.config.timings.transcribeDeadlineMs,
       }),
