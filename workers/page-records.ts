@@ -38,6 +38,8 @@ export async function pageRecords(
   context: CallContext,
   options: {
     readonly run: { readonly maxCost?: number | undefined; readonly dryRun: boolean }
+    /** Fewer than the portal's own page where each record is asked for by itself too. */
+    readonly pageSize?: number
     /** Records that are queued at most, and the word for having been stopped by that. */
     readonly most: { readonly records: number | undefined; readonly word: string }
     /** The child's step whose output tells what was paid. */
@@ -55,7 +57,7 @@ export async function pageRecords(
   const open = await countOpenRuns(db, context.stepId)
   if (open >= mostOpen) return page({ children: [], cursor, delayMs: config.timings.batchLookMs })
 
-  const listed = await options.list({ afterId: cursor.afterId, limit: pageSize })
+  const listed = await options.list({ afterId: cursor.afterId, limit: options.pageSize ?? pageSize })
   const workOn = await options.prepare(listed.records)
   const roomMicros = run.maxCost === undefined ? null : run.maxCost * 1_000_000
   let committed =

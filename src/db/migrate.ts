@@ -12,6 +12,7 @@ import { batches } from './migrations/0008-batches.ts'
 import { router } from './migrations/0009-router.ts'
 import { drafts } from './migrations/0010-drafts.ts'
 import { bots } from './migrations/0011-bots.ts'
+import { schedulesFromTheEnvironment } from './migrations/0012-schedules-from-the-environment.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -35,6 +36,7 @@ const migrations: readonly Migration[] = [
   router,
   drafts,
   bots,
+  schedulesFromTheEnvironment,
 ]
 
 /** The schema level that this program knows. */

@@ -15,7 +15,8 @@ import { type Caller, defineOperation, mayAct, OperationError, RowId } from './o
 import { phoneFor } from './phone-for.ts'
 import { needPortal } from './portals.ts'
 
-const workflowsOf = (app: App) => app.registry.workflows.flatMap((one) => (one.startedAs === null ? [] : [one.name]))
+export const batchWorkflows = (app: App) =>
+  app.registry.workflows.flatMap((one) => (one.startedAs === null ? [] : [one.name]))
 
 /** The workflow behind a verb, and its input checked: a mistake is heard by whoever makes it, not by a run at night. */
 export function readBatchInput(app: App, verb: string, input: unknown): { workflow: string; input: unknown } {
@@ -34,7 +35,7 @@ export function readBatchInput(app: App, verb: string, input: unknown): { workfl
 }
 
 async function needBatch(app: App, id: string): Promise<BatchLine> {
-  const batch = await findBatch(app.db, workflowsOf(app), id)
+  const batch = await findBatch(app.db, batchWorkflows(app), id)
   if (batch !== null) return batch
   throw new OperationError('unknown_batch', 404, `There is no batch ${id}.`, 'See: callsift batch list')
 }
@@ -75,7 +76,7 @@ export const batchList = defineOperation({
   name: 'batch.list',
   summary: 'The newest runs over leads and the like, by hand and by schedule.',
   input: z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) }),
-  run: async (app, input) => ({ batches: await listBatches(app.db, workflowsOf(app), input.limit) }),
+  run: async (app, input) => ({ batches: await listBatches(app.db, batchWorkflows(app), input.limit) }),
 })
 
 export const batchShow = defineOperation({

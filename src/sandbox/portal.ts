@@ -42,6 +42,8 @@ export interface Call {
   readonly crmEntityId: number | undefined
   file: StoredFile | undefined
   transcript: unknown
+  /** What the portal's own speech recognition made of it. */
+  portalTranscript?: string | undefined
 }
 
 export interface Activity {
@@ -69,6 +71,8 @@ export interface TimelineEntry {
   readonly iconCode: string
   note?: string
   pinned: boolean
+  /** Records beside its owner that show it too. */
+  readonly boundTo: { entityTypeId: number; entityId: number }[]
 }
 
 export interface Comment {

@@ -23,6 +23,8 @@ const choices = {
   callTypeId: ['2', '1'],
   /** Which of the two known routes takes a call's transcript. */
   transcriptRoute: ['both', 'callId', 'plain'],
+  /** Whether the portal's own call processing may be asked for what it heard. */
+  portalTranscripts: ['on', 'off'],
   /** Letter case of error codes, on all routes. */
   codeCase: ['documented', 'upper', 'lower'],
   /** The scope that call routes ask for. */

@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import { type AccountResource, createAccount } from './account.ts'
+import { type AutomationResource, createAutomation } from './automation.ts'
 import { createBatch, type RunBatch } from './batch.ts'
 import { type BotsResource, createBots } from './bots.ts'
 import { type ChatResource, createChat } from './chat.ts'
@@ -17,6 +18,7 @@ import { createTelephony, type TelephonyResource } from './telephony.ts'
 import { createTimeline, type TimelineResource } from './timeline.ts'
 import { createUpstreamTraits, type UpstreamTraits } from './traits.ts'
 import { createTranscribe, type Transcribe } from './transcribe.ts'
+import { createUserFields, type UserFieldsResource } from './user-fields.ts'
 
 export const defaultBaseUrl = 'https://vibecode.bitrix24.tech/v1'
 
@@ -52,6 +54,8 @@ export interface Vibecode extends AccountResource {
   readonly files: FilesResource
   readonly bots: BotsResource
   readonly batch: RunBatch
+  readonly automation: AutomationResource
+  readonly userFields: UserFieldsResource
   /** The same client (sockets, traits, notices) behind another guard or signal: a step's own. */
   with(bound: { guard?: RequestGuard; signal?: AbortSignal }): Vibecode
   /** Closes the sockets, unless they were given. */
@@ -95,6 +99,8 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       files: createFiles(requester, durations),
       bots: createBots(requester, durations),
       batch: createBatch(requester, durations),
+      automation: createAutomation(requester, durations),
+      userFields: createUserFields(requester, durations),
       with: (bound) => bind(bound.guard ?? guard, bound.signal ?? signal),
       close: () => (options.connections === undefined ? connections.close() : Promise.resolve()),
     }

@@ -178,6 +178,10 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The recording breaks off before its end',
     mend: 'What is there was transcribed and judged. Listen to its end in the portal before trusting the verdict.',
   },
+  portal_transcript: {
+    title: "The transcript is the portal's own",
+    mend: 'Nothing to do. To have it heard anew: `callsift portal set <id> portalTranscript=`, then `callsift call rerun <call> --from planAudio`.',
+  },
   overlong_transcript: {
     title: 'The speech model wrote more than anybody can have said in the time',
     mend: 'The rest was left out. Listen to the recording before trusting the verdict; another speech model may do better.',
@@ -209,6 +213,10 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
   lead_fields_missing: {
     title: 'Leads of the portal lack the fields for a score',
     mend: 'Create them: `callsift portal fields <id>`. Then start the scoring again.',
+  },
+  verdict_fields_missing: {
+    title: 'The portal lacks the fields for the verdict',
+    mend: 'Create them: `callsift portal fields <id> --of deals` (or leads), then retry the call; or switch them off: `callsift portal set <id> verdictFields=`.',
   },
   rubric_missing: {
     title: 'The rubric is not there any more',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cleanSpeech } from './clean-speech.ts'
 import { envelope, inEitherCase, listEnvelope, optionalId, optionalInteger, optionalText, wireId } from './values.ts'
 
 /** CRM type ids the timeline and bindings speak in. */
@@ -71,3 +72,13 @@ export type TimelineEntry = z.infer<typeof timelineEntry>
 const timelineComment = inEitherCase(z.object({ id: wireId, comment: optionalText, created: optionalText }))
 export const commentListResponse = listEnvelope(timelineComment)
 export type TimelineComment = z.infer<typeof timelineComment>
+
+/** What the portal's own call processing heard; null where it has not been at the call. */
+export const transcriptResponse = envelope(
+  z.preprocess(
+    (value) => value ?? { transcription: null },
+    inEitherCase(
+      z.object({ transcription: optionalText.transform((text) => (text === null ? null : cleanSpeech(text))) }),
+    ),
+  ),
+)

@@ -24,6 +24,8 @@ export const RubricFile = z
     language: z.enum(['as-given', 'ru', 'en']).default('as-given'),
     /** Of a lead: the fields that the model sees, in this order. */
     fields: rubricFields.optional(),
+    /** Of a lead: so many of the newest comments in its timeline are seen too; each lead then costs a request more, and no money. */
+    timeline: z.number().int().min(1).max(50).optional(),
     /** Of calls: names and words of the trade, a hint to the recogniser with every part; a portal's own stands in its place. */
     glossary: z.string().trim().min(1).max(800).optional(),
     examples: z
@@ -41,6 +43,8 @@ export const RubricFile = z
   .superRefine((rubric, issues) => {
     if (rubric.judges === 'lead' && (rubric.fields ?? []).length === 0)
       issues.addIssue({ code: 'custom', path: ['fields'], message: 'a rubric for leads must name the fields it sees' })
+    if (rubric.judges === 'call' && rubric.timeline !== undefined)
+      issues.addIssue({ code: 'custom', path: ['timeline'], message: 'only a rubric for leads sees a timeline' })
     rubric.examples.forEach((example, index) => {
       const band = bandOf(example.score, rubric.bands)
       if (band !== example.quality)

@@ -1,11 +1,15 @@
 import { z } from 'zod'
 import { readLastVerdicts, readLeadScores } from '../../src/db/lead-scores.ts'
+import type { TimelineComment } from '../../src/wire/crm.ts'
 import { prepareVerdict } from '../judge/prepare-verdict.ts'
 import { ScoreLeadsInput } from '../leads/score-leads-input.ts'
-import { seeLead } from '../leads/see-lead.ts'
+import { readComments, seeLead } from '../leads/see-lead.ts'
 import { PagedRecords, pageRecords } from '../page-records.ts'
 import { chatMicros } from '../spending.ts'
 import { step } from '../step.ts'
+
+/** Where each lead's timeline is asked for too: what a failure in between makes asked again stays little. */
+const timelinePageSize = 10
 
 /** Goes through the leads page by page; each that looks otherwise than at its last scoring becomes a run of its own. */
 export const findLeads = step({
@@ -20,6 +24,7 @@ export const findLeads = step({
     const writes = config.write && portal.writeEnabled
     return pageRecords(context, {
       run,
+      ...(rubric.timeline === undefined ? {} : { pageSize: timelinePageSize }),
       most: { records: run.maxLeads, word: 'max_leads' },
       payingStep: 'judgeLead',
       list: (query) =>
@@ -27,8 +32,11 @@ export const findLeads = step({
       prepare: async (leads) => {
         const ids = leads.map((lead) => lead.id)
         const [known, verdicts] = [await readLeadScores(db, portal.id, ids), await readLastVerdicts(db, portal.id, ids)]
+        const comments = new Map<number, TimelineComment[]>()
+        for (const id of ids) comments.set(id, await readComments(context.vibecode, id, rubric))
         return (lead) => {
-          const seen = seeLead(lead, verdicts.get(lead.id), rubric, config.mask)
+          const beside = { lastCall: verdicts.get(lead.id), comments: comments.get(lead.id) ?? [] }
+          const seen = seeLead(lead, beside, rubric, config.mask)
           const score = known.get(lead.id)
           // What was judged but not written, because the portal was only observed then, is written without being judged again.
           if (score?.seenHash === seen.hash && (score.written || !writes)) return null

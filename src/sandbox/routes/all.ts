@@ -1,6 +1,7 @@
 import type { Route } from '../world.ts'
 import { activityRoutes } from './activities.ts'
 import { aiRoutes } from './ai.ts'
+import { automationRoutes } from './automation.ts'
 import { batchRoutes } from './batch.ts'
 import { botRoutes } from './bots.ts'
 import { callRoutes } from './calls.ts'
@@ -22,6 +23,7 @@ export const allRoutes: readonly Route[] = [
   ...timelineRoutes,
   ...commentRoutes,
   ...userFieldRoutes,
+  ...automationRoutes,
   ...botRoutes,
   ...chatRoutes,
   ...batchRoutes,

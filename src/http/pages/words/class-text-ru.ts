@@ -186,6 +186,10 @@ export const classTextsRu: Readonly<Record<string, ClassText>> = {
     title: 'У лидов портала нет полей для оценки',
     mend: 'Создайте их: `callsift portal fields <id>`. Потом запустите оценку снова.',
   },
+  verdict_fields_missing: {
+    title: 'На портале нет полей для оценки',
+    mend: 'Создайте их: `callsift portal fields <id> --of deals` (или leads) и повторите звонок; или отключите их: `callsift portal set <id> verdictFields=`.',
+  },
   rubric_missing: {
     title: 'Рубрики больше нет',
     mend: 'Верните её в папку из CALLSIFT_RUBRICS, перезапустите программу и повторите.',
@@ -198,6 +202,10 @@ export const classTextsRu: Readonly<Record<string, ClassText>> = {
   truncated_audio: {
     title: 'Запись обрывается раньше конца',
     mend: 'Имеющееся расшифровано и оценено. Прослушайте конец на портале, прежде чем доверять вердикту.',
+  },
+  portal_transcript: {
+    title: 'Расшифровку сделал сам портал',
+    mend: 'Делать ничего не нужно. Чтобы расшифровать заново: `callsift portal set <id> portalTranscript=`, затем `callsift call rerun <call> --from planAudio`.',
   },
   overlong_transcript: {
     title: 'Модель речи написала больше, чем можно сказать за это время',
