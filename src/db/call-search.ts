@@ -182,7 +182,7 @@ async function readStrips(db: Queryable, runIds: readonly string[]): Promise<Map
 export async function countCalls(db: Queryable, filter: CallFilter): Promise<Record<RunState, number>> {
   const { status: _, ...others } = filter
   const { partOfPhone: __, ...narrowed } = others
-  if (Object.values(narrowed).every((value) => value === undefined || value === '')) return await countRuns(db, 'call')
+  if (Object.values(narrowed).every((value) => value === undefined || value === '')) return await countRuns(db)
   const rows = await sql<{ state: RunState; n: number }>`select r.state, count(*)::int as n
     from callsift.calls c join callsift.runs r on r.id = c.run_id where ${conditions(others)} group by r.state`.execute(
     db,

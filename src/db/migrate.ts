@@ -10,6 +10,9 @@ import { hearing } from './migrations/0006-hearing.ts'
 import { dashboard } from './migrations/0007-dashboard.ts'
 import { batches } from './migrations/0008-batches.ts'
 import { router } from './migrations/0009-router.ts'
+import { drafts } from './migrations/0010-drafts.ts'
+import { bots } from './migrations/0011-bots.ts'
+import { schedulesFromTheEnvironment } from './migrations/0012-schedules-from-the-environment.ts'
 import { disabledUsers } from './migrations/0014-disabled-users.ts'
 
 /**
@@ -32,6 +35,9 @@ const migrations: readonly Migration[] = [
   dashboard,
   batches,
   router,
+  drafts,
+  bots,
+  schedulesFromTheEnvironment,
   disabledUsers,
 ]
 

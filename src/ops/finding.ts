@@ -1,3 +1,5 @@
+import { describeClass } from '../wire/class-text.ts'
+
 /** Something that is not alright, by kind. */
 export type Finding =
   | { readonly kind: 'no_worker' | 'queue_away' | 'no_portal' }
@@ -8,6 +10,7 @@ export type Finding =
       readonly waiting: number
     }
   | { readonly kind: 'parked'; readonly calls: number }
+  | { readonly kind: 'batch_parked'; readonly id: string; readonly workflow: string; readonly class: string | null }
 
 /** A sentence for a person, with the mend. */
 export function tellFinding(finding: Finding): string {
@@ -24,5 +27,7 @@ export function tellFinding(finding: Finding): string {
       return `${finding.message}. ${finding.waiting} steps wait. ${finding.hint ?? ''}`.trim()
     case 'parked':
       return `${finding.calls} calls are parked and need a person.`
+    case 'batch_parked':
+      return `Batch ${finding.id} (${finding.workflow}) is parked: ${describeClass(finding.class ?? '').title}. See: callsift batch show ${finding.id}`
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { listAlerts } from '../db/alerts.ts'
+import { listOpenBatches } from '../db/batches.ts'
 import { listPortals, type Portal } from '../db/portals.ts'
 import { readSpent, type Spent } from '../db/spend.ts'
 import {
@@ -12,6 +13,7 @@ import {
   listWorkers,
 } from '../db/status.ts'
 import { classTexts } from '../wire/class-text.ts'
+import { batchWorkflows } from './batches.ts'
 import { type Finding, tellFinding } from './finding.ts'
 import { defineOperation } from './operation.ts'
 import { showPortal } from './portals.ts'
@@ -74,9 +76,9 @@ async function readSpending(app: App, portals: readonly Portal[]) {
 
 /** Is everything alright? One look, and a sentence for each thing that is not. */
 export async function readStatus(app: App) {
-  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing] = await Promise.all([
+  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing, open] = await Promise.all([
     listWorkers(app.db, app.config.timings.workerTtlMs),
-    countRuns(app.db, 'call'),
+    countRuns(app.db),
     readCauses(app),
     readGateList(app),
     listPortals(app.db),
@@ -84,12 +86,17 @@ export async function readStatus(app: App) {
     countWrittenToday(app.db),
     queueAnswers(app),
     listAlerts(app.db, { standing: true, limit: 50 }),
+    listOpenBatches(app.db, batchWorkflows(app)),
   ])
   const spent = await readSpending(app, portals)
   const alive = workers.filter((worker) => worker.alive).length
   const observed = app.config.write
     ? portals.filter((portal) => !portal.writeEnabled).map((portal) => portal.id)
     : portals.map((portal) => portal.id)
+  const batches = open.map(({ input: _, ...batch }) => ({
+    ...batch,
+    workflow: app.registry.workflow(batch.workflow).startedAs ?? batch.workflow,
+  }))
   const findings: Finding[] = [
     ...(alive === 0 ? [{ kind: 'no_worker' } as const] : []),
     ...(answers ? [] : [{ kind: 'queue_away' } as const]),
@@ -100,6 +107,9 @@ export async function readStatus(app: App) {
         return { kind: opensInMs === null ? 'gate_closed' : 'cap_reached', message, hint, waiting } as const
       }),
     ...(runs.parked > 0 ? [{ kind: 'parked', calls: runs.parked } as const] : []),
+    ...batches
+      .filter((batch) => batch.state === 'parked')
+      .map(({ id, workflow, class: why }) => ({ kind: 'batch_parked', id, workflow, class: why }) as const),
   ]
   const alarms = findings.map(tellFinding)
   return {
@@ -116,6 +126,7 @@ export async function readStatus(app: App) {
     observed,
     workers,
     runs,
+    batches,
     causes,
     gates,
     portals: portals.map(showPortal),

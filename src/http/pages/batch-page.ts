@@ -10,6 +10,7 @@ import { count, entity, qualityWord, runState, stepName } from './parts.ts'
 import type { View } from './view.ts'
 import { classWords } from './words/class-words.ts'
 import { doubtWords } from './words/doubt-words.ts'
+import { workflowWord } from './words/work-words.ts'
 
 type Row = Awaited<ReturnType<typeof listBatchRows>>[number]
 
@@ -42,7 +43,7 @@ export function batchPage(view: View, facts: BatchFacts): string {
     [words.optionsWord, others === '' ? null : html`<code>${others.split('\n').join(', ')}</code>`],
   ]
   const body = html`<p class="crumbs"><a href="/batches">${words.navBatches}</a> / ${batch.id}</p>
-<div class="head call"><div><h1>${batch.verb} № ${batch.id}</h1></div><div class="actions">${batchState(view, batch)}${batchVerbs(view, batch)}</div></div>
+<div class="head call"><div><h1>${workflowWord(view.language, batch.verb)} № ${batch.id}</h1></div><div class="actions">${batchState(view, batch)}${batchVerbs(view, batch)}</div></div>
 <div class="two even"><section class="panel" aria-labelledby="how-title"><h2 id="how-title">${words.progress}</h2>${progressOf(view, batch)}<dl class="pairs">${pairs.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl><ul class="log">${batch.steps.map(
     (step) =>
       html`<li><b>${stepName(words, step.name)}</b> ${runState(view, { state: stateOf(step.state), class: null })}${step.class !== null && html` ${classWords(view.language, step.class).title}<small>${classWords(view.language, step.class).mend}</small>`}</li>`,

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { csvLine } from '../../csv.ts'
-import { listBatchRows, listRowFields } from '../../db/batches.ts'
+import { listRowFields } from '../../db/batches.ts'
 import { readBulkRetries } from '../../db/bulk-retries.ts'
 import { findPortal, listPortals } from '../../db/portals.ts'
-import { batchCancel, batchList, batchPause, batchResume, batchShow, batchStart } from '../../ops/batches.ts'
-import { type Operation, RowId, runOperation } from '../../ops/operation.ts'
+import { batchCancel, batchList, batchPause, batchResume, batchRows, batchShow, batchStart } from '../../ops/batches.ts'
+import { botList } from '../../ops/bots.ts'
+import { type Caller, type Operation, RowId, runOperation } from '../../ops/operation.ts'
 import { readInputLines } from '../../ops/read-options.ts'
 import {
   scheduleAdd,
@@ -24,6 +25,8 @@ import type { PageScope } from './page-scope.ts'
 
 const pageRows = 50
 const fileRows = 500
+/** What people look for stands before what programs need. */
+const first = ['leadId', 'quality', 'score', 'reason', 'doubts', 'written', 'ended']
 
 /** Runs over many records and their schedules: the same operations as `callsift batch` and `callsift schedule`. */
 export async function batchRoutes(scope: FastifyInstance, options: { pages: PageScope }): Promise<void> {
@@ -34,16 +37,17 @@ export async function batchRoutes(scope: FastifyInstance, options: { pages: Page
     const ask = async <Answer>(operation: Operation) =>
       (await runOperation(app, operation, {}, pages.visitor(request))) as Answer
     const view = await pages.view(request)
-    const [{ batches }, { schedules }, retries, portals] = await Promise.all([
+    const [{ batches }, { schedules }, { bots }, retries, portals] = await Promise.all([
       ask<Pick<BatchesFacts, 'batches'>>(batchList),
       ask<Pick<BatchesFacts, 'schedules'>>(scheduleList),
+      ask<Pick<BatchesFacts, 'bots'>>(botList),
       readBulkRetries(app.db, { limit: 30 }),
       listPortals(app.db),
     ])
     const key = randomBytes(12).toString('base64url')
     return pages.send(
       reply,
-      batchesPage(view, { batches, schedules, retries, portals, verbs: app.registry.verbs, key }),
+      batchesPage(view, { batches, schedules, bots, retries, portals, verbs: app.registry.verbs, key }),
     )
   })
   scope.post<{ Body: Fields }>('/batches', async (request, reply) => {
@@ -56,6 +60,28 @@ export async function batchRoutes(scope: FastifyInstance, options: { pages: Page
     return reply.redirect(`/batches/${id}`, 303)
   })
 
+  /** As the operation gives them out: masked for who may only look. */
+  const rowsOf = async (caller: Caller, id: string, afterId: string, limit: number) => {
+    const asked = afterId === '0' ? { id, limit } : { id, afterId, limit }
+    return ((await runOperation(app, batchRows, asked, caller)) as { rows: BatchFacts['rows'] }).rows
+  }
+  /** A line for each record, read and sent a page at a time: a batch may be of any length. */
+  async function* fileOf(caller: Caller, id: string): AsyncGenerator<string> {
+    const found = await listRowFields(app.db, id)
+    const names = [...first.filter((name) => found.includes(name)), ...found.filter((name) => !first.includes(name))]
+    // The mark tells spreadsheets that it is UTF-8.
+    yield `\uFEFF${csvLine(['id', 'state', 'class', ...names])}`
+    for (let afterId = '0'; ; ) {
+      const rows = await rowsOf(caller, id, afterId, fileRows)
+      const last = rows.at(-1)
+      if (last === undefined) return
+      afterId = last.id
+      yield rows
+        .map((row) => csvLine([row.id, row.state, row.class, ...names.map((name) => cellOf(row.outputs[name]))]))
+        .join('')
+    }
+  }
+
   const showBatch = async (request: Parameters<PageScope['visitor']>[0], id: string) =>
     (await runOperation(app, batchShow, { id }, pages.visitor(request))) as BatchFacts['batch']
 
@@ -64,7 +90,7 @@ export async function batchRoutes(scope: FastifyInstance, options: { pages: Page
     const after = RowId.safeParse(request.query.after)
     const [view, found, portal] = await Promise.all([
       pages.view(request),
-      listBatchRows(app.db, batch.id, { afterId: after.success ? after.data : '0', limit: pageRows + 1 }),
+      rowsOf(pages.visitor(request), batch.id, after.success ? after.data : '0', pageRows + 1),
       findPortal(app.db, batch.portalId),
     ])
     const rows = found.slice(0, pageRows)
@@ -83,7 +109,7 @@ export async function batchRoutes(scope: FastifyInstance, options: { pages: Page
     return reply
       .headers({ 'content-disposition': `attachment; filename="batch-${batch.id}.csv"` })
       .type('text/csv; charset=utf-8')
-      .send(Readable.from(fileOf(app, batch.id)))
+      .send(Readable.from(fileOf(pages.visitor(request), batch.id)))
   })
 
   const change = (path: string, operation: Operation, to: string) =>
@@ -114,26 +140,6 @@ export async function batchRoutes(scope: FastifyInstance, options: { pages: Page
 
 const inputOf = (fields: Fields | undefined) =>
   readInputLines(oneField(fields?.['filter']) ?? '', oneField(fields?.['options']) ?? '')
-
-/** What people look for stands before what programs need. */
-const first = ['leadId', 'quality', 'score', 'reason', 'doubts', 'written', 'ended']
-
-/** A line for each record, read and sent a page at a time: a batch may be of any length. */
-async function* fileOf(app: PageScope['app'], id: string): AsyncGenerator<string> {
-  const found = await listRowFields(app.db, id)
-  const names = [...first.filter((name) => found.includes(name)), ...found.filter((name) => !first.includes(name))]
-  // The mark tells spreadsheets that it is UTF-8.
-  yield `\uFEFF${csvLine(['id', 'state', 'class', ...names])}`
-  for (let afterId = '0'; ; ) {
-    const rows = await listBatchRows(app.db, id, { afterId, limit: fileRows })
-    const last = rows.at(-1)
-    if (last === undefined) return
-    afterId = last.id
-    yield rows
-      .map((row) => csvLine([row.id, row.state, row.class, ...names.map((name) => cellOf(row.outputs[name]))]))
-      .join('')
-  }
-}
 
 function cellOf(value: unknown): string | number | null {
   if (value === null || value === undefined) return null

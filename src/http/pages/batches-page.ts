@@ -9,8 +9,10 @@ import { frame } from './frame.ts'
 import { type Html, html } from './html.ts'
 import { newSchedule, type ScheduleLine, scheduleCard } from './schedule-card.ts'
 import type { View } from './view.ts'
+import { workflowWord } from './words/work-words.ts'
+import { botSection, type Works } from './work-sections.ts'
 
-export interface BatchesFacts {
+export interface BatchesFacts extends Works {
   readonly batches: readonly BatchTold[]
   readonly schedules: readonly ScheduleLine[]
   readonly retries: readonly BulkRetry[]
@@ -31,6 +33,7 @@ export function batchesPage(view: View, facts: BatchesFacts): string {
       ? html`<p class="dim">${words.batchRunsNone}</p>`
       : html`<div class="scroll"><table class="stacked list"><thead><tr><th scope="col">${words.batch}</th><th scope="col">${words.state}</th><th scope="col">${words.progress}</th><th scope="col">${words.began}</th><th scope="col">${words.actions}</th></tr></thead><tbody>${facts.batches.map((batch) => batchRow(view, batch))}</tbody></table></div>`
   }${admin && facts.portals.length > 0 && facts.verbs.length > 0 && startForm(view, facts)}</section>
+${botSection(view, facts)}
 <section aria-labelledby="schedules-title"><h2 id="schedules-title">${words.schedules}</h2><div class="cards wide">${facts.schedules.map((one) => scheduleCard(view, one, facts.key))}<article class="card"><h3>${words.reconcile}</h3><p class="dim">${words.everyTenMinutes}</p><ul class="log">${facts.portals.map(
     (portal) =>
       html`<li><b>${portal.name}</b> · ${words.lastRun} ${portal.reconciledAt === null ? words.never : html`${age(view, portal.reconciledAt)} ${words.ago}`}</li>`,
@@ -45,7 +48,7 @@ export function batchesPage(view: View, facts: BatchesFacts): string {
 
 function batchRow(view: View, batch: BatchTold): Html {
   const { words } = view.language
-  return html`<tr id="batch-${batch.id}"><td><a class="main" href="/batches/${batch.id}">№ ${batch.id} ${batch.verb}</a><small>${batch.portalId} · ${slotOf(view, batch)}</small></td><td>${batchState(view, batch)}</td><td>${progressOf(view, batch)}</td><td>${moment(view, batch.createdAt)}${batch.finishedAt !== null && html`<small>${words.finished} ${moment(view, batch.finishedAt)}</small>`}</td><td>${batchVerbs(view, batch)}</td></tr>`
+  return html`<tr id="batch-${batch.id}"><td><a class="main" href="/batches/${batch.id}">№ ${batch.id} ${workflowWord(view.language, batch.verb)}</a><small>${batch.portalId} · ${slotOf(view, batch)}</small></td><td>${batchState(view, batch)}</td><td>${progressOf(view, batch)}</td><td>${moment(view, batch.createdAt)}${batch.finishedAt !== null && html`<small>${words.finished} ${moment(view, batch.finishedAt)}</small>`}</td><td>${batchVerbs(view, batch)}</td></tr>`
 }
 
 function startForm(view: View, facts: BatchesFacts): Html {

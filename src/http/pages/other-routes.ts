@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { listDeliveries } from '../../db/deliveries.ts'
+import { listDrafts } from '../../db/drafts.ts'
 import { listPortals } from '../../db/portals.ts'
 import { closeSession } from '../../db/sessions.ts'
 import { findPassword, setPassword } from '../../db/users.ts'
@@ -34,8 +35,15 @@ export async function otherRoutes(scope: FastifyInstance, options: { pages: Page
   })
   scope.get<{ Querystring: { cursor?: string } }>('/review', async (request, reply) => {
     const cursor = Cursor.parse(request.query.cursor)
-    const found = await runOperation(app, reviewList, { cursor, limit: 20 }, pages.visitor(request))
-    return pages.send(reply, reviewPage(await pages.view(request), found as Parameters<typeof reviewPage>[1]))
+    const visitor = pages.visitor(request)
+    const [view, found, waiting, settled] = await Promise.all([
+      pages.view(request),
+      runOperation(app, reviewList, { cursor, limit: 20 }, visitor),
+      listDrafts(app.db, { shelf: 'waiting', limit: 20 }),
+      listDrafts(app.db, { shelf: 'decided', limit: 20 }),
+    ])
+    const verdicts = found as Pick<Parameters<typeof reviewPage>[1], 'verdicts' | 'nextCursor'>
+    return pages.send(reply, reviewPage(view, { ...verdicts, waiting, settled }))
   })
   scope.get<{ Querystring: { window?: string } }>('/overview', async (request, reply) => {
     const [view, facts] = await Promise.all([

@@ -7,6 +7,7 @@ import { gateBanners } from './gate-banner.ts'
 import { type Html, html } from './html.ts'
 import { count, state } from './parts.ts'
 import type { View } from './view.ts'
+import { classWords } from './words/class-words.ts'
 
 /** How it goes: figures of a day or a week, the charts, gates, backlog, workers, portals. */
 export function overviewPage(view: View, facts: Overview): string {
@@ -36,6 +37,8 @@ ${gateBanners(view, status.gates)}
 
 function tell(view: View, finding: Finding): string {
   const text = view.language.words[`alarm_${finding.kind}`]
+  if (finding.kind === 'batch_parked')
+    return `${text}: № ${finding.id}, ${classWords(view.language, finding.class ?? '').title}`
   const n = 'calls' in finding ? finding.calls : 'waiting' in finding ? finding.waiting : null
   return n === null ? text : `${text}: ${count(view, n)}.`
 }

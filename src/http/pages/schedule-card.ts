@@ -6,6 +6,7 @@ import { age, dateOf, moment } from './format.ts'
 import { type Html, html } from './html.ts'
 import { action, state } from './parts.ts'
 import type { View } from './view.ts'
+import { workflowWord } from './words/work-words.ts'
 
 export type ScheduleLine = Schedule
 
@@ -28,7 +29,7 @@ export function scheduleCard(view: View, schedule: ScheduleLine, key: string): H
     [words.filterWord, filter === '' ? words.allRecords : html`<code>${filter.split('\n').join(', ')}</code>`],
     [words.optionsWord, others === '' ? '–' : html`<code>${others.split('\n').join(', ')}</code>`],
   ]
-  return html`<article class="card" id="schedule-${schedule.name}"><h3>${schedule.name} <span class="dim">${schedule.workflow}</span></h3><dl class="pairs">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>${
+  return html`<article class="card" id="schedule-${schedule.name}"><h3>${schedule.name} <span class="dim">${workflowWord(view.language, schedule.workflow)}</span></h3><dl class="pairs">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>${
     mayAct(view.visitor, 'operator') &&
     html`<div class="actions">${admin && action(`${at}/run`, words.runNow, { key: `${key}-run-${schedule.name}` })}${schedule.paused ? action(`${at}/resume`, words.goOn, { kind: 'primary' }) : action(`${at}/pause`, words.rest)}${action(`${at}/remove`, words.remove, { kind: 'danger' })}</div>`
   }${

@@ -102,5 +102,6 @@ export const deskEn = {
   alarm_no_portal: 'No portal has been added yet. Add one with callsift portal add.',
   alarm_gate_closed: 'A gate is closed. Steps waiting behind it',
   alarm_cap_reached: 'A cap on spending is reached. Steps waiting for it',
+  alarm_batch_parked: 'A batch stands still and needs a person',
   alarm_parked: 'Calls that stand still and need a person',
 } as const

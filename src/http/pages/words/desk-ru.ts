@@ -104,5 +104,6 @@ export const deskRu: Readonly<Record<keyof typeof deskEn, string>> = {
   alarm_no_portal: 'Ещё не добавлен ни один портал: callsift portal add.',
   alarm_gate_closed: 'Закрыт шлюз. Шагов ждёт за ним',
   alarm_cap_reached: 'Достигнут предел расходов. Шагов ждёт',
+  alarm_batch_parked: 'Пакет стоит и ждёт человека',
   alarm_parked: 'Звонков стоит и ждёт человека',
 }
