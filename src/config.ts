@@ -3,6 +3,7 @@ import { type EnvSchedule, flag, hostList, isNetwork, json, price, schedules } f
 import { UsageError } from './errors.ts'
 import { rememberSecret } from './known-secrets.ts'
 import { readSecretFiles } from './secret-files.ts'
+import { withoutEmpty } from './without-empty.ts'
 
 const seconds = (value: number) => value * 1000
 const minutes = (value: number) => value * 60_000
@@ -88,6 +89,12 @@ const Environment = z.object({
     (list) => list.every(isNetwork),
     'must be addresses or networks, such as 10.0.0.5,172.16.0.0/12',
   ),
+  CALLSIFT_LOGIN_HEADER: z
+    .string()
+    .regex(/^[a-z0-9-]+$/i, 'must be the name of a header')
+    .optional(),
+  CALLSIFT_URL: z.url({ protocol: /^https?$/ }).optional(),
+  CALLSIFT_TOKEN: z.string().min(16).optional(),
   CALLSIFT_LANGUAGE: z.string().default('ru'),
   CALLSIFT_CHAT_MODEL: z.string().default('bitrix/bitrixgpt-5.5'),
   CALLSIFT_SPEECH_MODEL: z.string().optional(),
@@ -176,6 +183,10 @@ export interface Config {
   readonly uploadQuotaMb: number | undefined
   /** Addresses and networks (CIDR) of proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[]
+  /** Where those proxies say who is logged in. */
+  readonly loginHeader: string | undefined
+  /** The running service that verbs ask, where it is not on this machine. */
+  readonly serviceUrl: string | undefined
   readonly router: {
     /** Undefined: `serve` starts none. */
     readonly port: number | undefined
@@ -202,16 +213,8 @@ export interface Config {
     /** Addresses of chat services carry their token in the path. */
     readonly alertUrl: string | undefined
     readonly alertSecret: string | undefined
+    readonly serviceToken: string | undefined
   }
-}
-
-/** Empty strings count as not set: compose files write `VIBECODE_API_KEY=` for "none". */
-function withoutEmpty(environment: Record<string, string | undefined>): Record<string, string> {
-  const kept: Record<string, string> = {}
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && value.trim() !== '') kept[name] = value.trim()
-  }
-  return kept
 }
 
 function rememberSecretsOf(env: z.output<typeof Environment>): void {
@@ -219,6 +222,7 @@ function rememberSecretsOf(env: z.output<typeof Environment>): void {
     env.CALLSIFT_SECRET_KEY,
     env.CALLSIFT_SECRET_KEY_PREVIOUS,
     env.CALLSIFT_ALERT_SECRET,
+    env.CALLSIFT_TOKEN,
     env.VIBECODE_API_KEY,
     env.BITRIX24_APP_TOKEN,
   ]) {
@@ -293,6 +297,8 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     },
     uploadQuotaMb: env.CALLSIFT_UPLOAD_QUOTA_MB,
     trustProxy: env.CALLSIFT_TRUST_PROXY,
+    loginHeader: env.CALLSIFT_LOGIN_HEADER?.toLowerCase(),
+    serviceUrl: env.CALLSIFT_URL?.replace(/\/+$/, ''),
     router: {
       port: env.CALLSIFT_ROUTER_PORT,
       file: env.CALLSIFT_ROUTER_CONFIG,
@@ -313,6 +319,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
       previousSecretKey: env.CALLSIFT_SECRET_KEY_PREVIOUS,
       alertUrl: env.CALLSIFT_ALERT_URL,
       alertSecret: env.CALLSIFT_ALERT_SECRET,
+      serviceToken: env.CALLSIFT_TOKEN,
     },
   }
 }

@@ -8,7 +8,7 @@ import { saveEnvPortal } from '../workers/env-portal.ts'
 import { applyEnvSchedules, checkEnvSchedules, dropEnvSchedules } from '../workers/env-schedules.ts'
 import { registry as allWorkflows } from '../workers/index.ts'
 import { judgeText } from '../workers/judge/judge-text.ts'
-import { openRecording } from '../workers/open-recording.ts'
+import { openRecording, readRecordingPart } from '../workers/open-recording.ts'
 import { probeGates } from '../workers/probe-gates.ts'
 import { type ReconcileReport, reconcilePortals } from '../workers/reconcile.ts'
 import { sweepByAge } from '../workers/retention.ts'
@@ -41,6 +41,7 @@ import { repeat } from './repeat.ts'
 import { createSealer, findPreviousKey, readSecretKey, type Sealer } from './seal.ts'
 import { programVersion } from './version.ts'
 import type { Vibecode } from './vibecode/client.ts'
+import type { ByteRange, FilePart } from './wire/byte-range.ts'
 
 /** Everything a running program is made of, built once and handed down. */
 export interface App {
@@ -72,6 +73,8 @@ export interface App {
   readonly bulkRetries: BulkRunner
   /** Fetches a call's recording into a folder, as a step would; null where it has none. */
   openRecording(callId: string, folder: string, signal: AbortSignal): Promise<{ path: string; sha256: string } | null>
+  /** Some bytes of it, without a copy; null where there is none. */
+  readRecordingPart(callId: string, range: ByteRange, signal: AbortSignal): Promise<FilePart | null>
   /** One page of a portal's past calls: counted, or with `take` taken in. */
   backfill(portal: Portal, wanted: Parameters<typeof backfillPage>[2]): Promise<BackfillPage>
   /** Dispatching, sweeping, probing and reconciling begin; workers are `engine.work`'s. */
@@ -197,6 +200,8 @@ async function buildApp(
     bulkRetries,
     openRecording: (callId, folder, signal) =>
       openRecording({ config, db, upstreams, workerId: engine.workerId() ?? 'outside' }, callId, folder, signal),
+    readRecordingPart: (callId, range, signal) =>
+      readRecordingPart({ config, db, upstreams, workerId: engine.workerId() ?? 'outside' }, callId, range, signal),
     backfill: (portal, wanted) => backfillPage({ db, config, clientFor, accept: intake.accept }, portal, wanted),
     start: async () => {
       const { redisUrl } = config.secrets

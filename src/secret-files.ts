@@ -8,6 +8,7 @@ export const secretNames = [
   'BITRIX24_APP_TOKEN',
   'CALLSIFT_SECRET_KEY',
   'CALLSIFT_SECRET_KEY_PREVIOUS',
+  'CALLSIFT_TOKEN',
 ] as const
 
 /**

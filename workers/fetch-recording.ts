@@ -49,10 +49,13 @@ async function fetchFile(context: FetchContext, fileId: number, path: string, li
   return await fetchLink(context, downloadUrl, path, limits)
 }
 
+/** The sandbox stands on this very machine; real portals are public, or named by the operator. */
+export function allowedHostsOf({ config, portal }: Pick<FetchContext, 'config' | 'portal'>): readonly string[] {
+  return portal.sandbox ? [...config.allowHosts, new URL(portal.baseUrl).host] : config.allowHosts
+}
+
 async function fetchLink(context: FetchContext, url: string, path: string, limits: SaveLimits): Promise<Saved> {
-  const { config, portal } = context
-  // The sandbox stands on this very machine; real portals are public, or named by the operator.
-  const allowedHosts = portal.sandbox ? [...config.allowHosts, new URL(portal.baseUrl).host] : config.allowHosts
+  const allowedHosts = allowedHostsOf(context)
   const saved = await context.withBytesSlot(() =>
     fetchToFile({ ...limits, url, target: path, allowedHosts, userAgent: 'callsift' }),
   )

@@ -1,16 +1,20 @@
 import { Client, type Dispatcher } from 'undici'
 import { isStepFailure, Later, Permanent, Retry } from '../errors.ts'
+import type { ByteRange, RangedAnswer } from '../wire/byte-range.ts'
 import { type CheckedUrl, checkUrl, guardedConnector, type Network, systemNetwork } from './guarded-connect.ts'
 import { type Saved, type SaveLimits, saveWatched, TransferWatch, tooLarge } from './save-stream.ts'
 
-export interface FetchRequest extends SaveLimits {
+export interface LinkRequest extends SaveLimits {
   readonly url: string
-  /** File to write; overwritten. */
-  readonly target: string
   /** `host:port` (IPv6 in brackets) that may lie in a private network, each named exactly. */
   readonly allowedHosts: readonly string[]
   readonly userAgent: string
   readonly network?: Network
+}
+
+export interface FetchRequest extends LinkRequest {
+  /** File to write; overwritten. */
+  readonly target: string
 }
 
 export interface Fetched extends Saved {
@@ -30,12 +34,40 @@ const NOT_READY_DELAY_MS = 60_000
  * recording_host_error, recording_host_unreachable.
  */
 export async function fetchToFile(request: FetchRequest): Promise<Fetched> {
+  return await fetchGuarded(request, {}, async (response, hop, watch) => {
+    if (response.statusCode !== 200) throw statusFailure(response.statusCode, hop.host)
+    return await saveBody(response, hop, request, watch)
+  })
+}
+
+type Take<Value> = (response: Dispatcher.ResponseData, hop: CheckedUrl, watch: TransferWatch) => Promise<Value>
+
+/** Some of the bytes of a recording, under the same guard. `take` gets the answer whatever its status; it is read before the socket closes. */
+export async function fetchPart<Value>(
+  request: LinkRequest,
+  range: ByteRange,
+  take: (answer: RangedAnswer) => Promise<Value>,
+): Promise<Value> {
+  return await fetchGuarded(request, { range: `bytes=${range.from}-${range.to}` }, async (response, hop, watch) => {
+    const { statusCode: status, body } = response
+    if (status !== 200 && status !== 206 && status !== 416) throw statusFailure(status, hop.host)
+    const stop = (): void => void body.destroy(new Error('stopped'))
+    watch.signal.addEventListener('abort', stop, { once: true })
+    return await take({ status, contentRange: readHeader(response, 'content-range'), body })
+  })
+}
+
+async function fetchGuarded<Value>(
+  request: LinkRequest,
+  headers: Record<string, string>,
+  take: Take<Value>,
+): Promise<Value> {
   const watch = new TransferWatch(request)
   try {
     let hop = checkUrl(request.url, request.allowedHosts)
     for (let redirects = 0; ; redirects++) {
-      const outcome = await fetchHop(hop, request, watch)
-      if (!('location' in outcome)) return outcome
+      const outcome = await fetchHop(hop, request, headers, watch, take)
+      if (!('location' in outcome)) return outcome.value
       if (redirects === MAX_REDIRECTS) throw blockedRedirect(`more than ${MAX_REDIRECTS} redirects`)
       hop = checkRedirect(hop, outcome.location, request.allowedHosts)
     }
@@ -61,25 +93,26 @@ function blockedRedirect(why: string): Permanent {
   })
 }
 
-async function fetchHop(
+async function fetchHop<Value>(
   hop: CheckedUrl,
-  request: FetchRequest,
+  request: LinkRequest,
+  headers: Record<string, string>,
   watch: TransferWatch,
-): Promise<Fetched | { location: string }> {
+  take: Take<Value>,
+): Promise<{ value: Value } | { location: string }> {
   const client = new Client(hop.url.origin, { connect: guardedConnector(hop, request.network ?? systemNetwork) })
   try {
     const response = await client.request({
       path: hop.url.pathname + hop.url.search,
       method: 'GET',
-      headers: { 'user-agent': request.userAgent, accept: '*/*', 'accept-encoding': 'identity' },
+      headers: { 'user-agent': request.userAgent, accept: '*/*', 'accept-encoding': 'identity', ...headers },
       signal: watch.signal,
       headersTimeout: request.totalMs,
       bodyTimeout: request.totalMs,
     })
     const location = readHeader(response, 'location')
     if (response.statusCode >= 301 && response.statusCode <= 308 && location !== null) return { location }
-    if (response.statusCode !== 200) throw statusFailure(response.statusCode, hop.host)
-    return await saveBody(response, hop, request, watch)
+    return { value: await take(response, hop, watch) }
   } catch (error) {
     throw explain(error, hop.host, watch)
   } finally {

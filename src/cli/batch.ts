@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { readOption } from './batch-options.ts'
+import { readOption } from '../ops/read-options.ts'
 import { toCsv } from './csv.ts'
 import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'

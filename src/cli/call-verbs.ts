@@ -138,7 +138,14 @@ function onList(command: Command, terminal: Terminal, name: string): void {
     .option('--limit <number>', 'so many', wholeNumber(1, 200), 50)
     .option('--cursor <id>', 'go on after the last page')
     .option('--json', 'answer as JSON')
-  withExamples(command, [name, `${name} --status parked --json`, `${name} --cause ai_provider_timeout --period 24h`])
+  withExamples(command, [
+    name,
+    `${name} --status parked --json`,
+    `${name} --cause ai_provider_timeout --period 24h`,
+    `${name} --q +74951234567`,
+    `${name} --quality high --limit 200 --json | jq -r '.calls[].entityId'`,
+    `${name} --limit 200 --cursor 4711    # the next page: --json has it as nextCursor`,
+  ])
   command.action(async ({ json, ...filter }: ListOptions) => {
     const { config, log } = readSettings(command, true)
     const answer = await withOperations(config, log, (operations) => operations.ask('call.list', filter, Listed))
@@ -195,7 +202,12 @@ export function addRetry(program: Command, terminal: Terminal): void {
       .option('--dry-run', 'only count them, and say what would be paid again')
       .option('--yes', 'do not ask')
       .option('--json', 'answer as JSON'),
-    ['callsift retry 42', 'callsift retry --cause ai_provider_timeout --from transcribe --dry-run'],
+    [
+      'callsift retry 42',
+      'callsift calls --cause ai_provider_timeout        # which they are',
+      'callsift retry --cause ai_provider_timeout --from transcribe --dry-run',
+      'callsift retry --cause ai_provider_timeout --yes   # where each stopped; nothing that succeeded is paid again',
+    ],
   )
   command.action(async (call: string | undefined, options: Named & ManyOptions) => {
     const { config, log } = readSettings(command, true)

@@ -86,6 +86,7 @@ function demoConfig(config: Config, dataDir: string, port: number): Config {
       previousSecretKey: undefined,
       alertUrl: undefined,
       alertSecret: undefined,
+      serviceToken: undefined,
     },
   }
 }

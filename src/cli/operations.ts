@@ -91,8 +91,25 @@ async function inThisProcess(app: App): Promise<Operations> {
   }
 }
 
+/** The token travels in every request's head: only over TLS, or on this very machine. */
+function serviceElsewhere({ serviceUrl, secrets }: Config): RunningService | null {
+  if (serviceUrl === undefined) return null
+  const { protocol, hostname } = new URL(serviceUrl)
+  if (protocol !== 'https:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+    throw new UsageError(`CALLSIFT_URL is ${serviceUrl}: the token would travel in clear text.`, {
+      hint: 'Use https; plain http is for this machine.',
+      exitCode: 78,
+    })
+  if (secrets.serviceToken === undefined)
+    throw new UsageError('CALLSIFT_URL is set, but CALLSIFT_TOKEN is not.', {
+      hint: 'Make a token on the page Users, or there: callsift token create NAME',
+      exitCode: 78,
+    })
+  return { url: serviceUrl, token: secrets.serviceToken }
+}
+
 /**
- * Gives a verb the operations. A database server is opened directly. An embedded record has one owner: a running `serve` or
+ * Gives a verb the operations. A service that CALLSIFT_URL names is asked over HTTP. A database server is opened directly. An embedded record has one owner: a running `serve` or
  * `demo` is asked over HTTP; a record that nobody owns is opened here, and let go of at the end.
  */
 export async function withOperations<Value>(
@@ -100,6 +117,8 @@ export async function withOperations<Value>(
   log: Log,
   run: (operations: Operations) => Promise<Value>,
 ): Promise<Value> {
+  const elsewhere = serviceElsewhere(config)
+  if (elsewhere !== null) return await run(throughService(elsewhere))
   const { holdFolder } = await import('../db/owner-lock.ts')
   const held = config.hasDatabase ? null : await holdFolder(config.dataDir)
   if (held?.kind === 'held') return await run(throughService(held))

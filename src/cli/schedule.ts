@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { readOption } from './batch-options.ts'
+import { readOption } from '../ops/read-options.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'

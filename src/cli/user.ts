@@ -1,7 +1,7 @@
-import type { Command } from 'commander'
-import { Option } from 'commander'
+import { Argument, type Command, Option } from 'commander'
 import { z } from 'zod'
-import { withOperations } from './operations.ts'
+import { UsageError } from '../errors.ts'
+import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -20,17 +20,23 @@ const Listed = z.object({
       name: z.string(),
       role: z.string(),
       hasPassword: z.boolean(),
+      disabledAt: z.string().nullable(),
       createdAt: z.string(),
       lastLoginAt: z.string().nullable(),
     }),
   ),
 })
-const Removed = z.object({ id: z.string(), removed: z.literal(true) })
+const Changed = z.looseObject({ id: z.string(), name: z.string() })
+const Linked = z.object({ id: z.string(), name: z.string(), loginPath: z.string(), linkMinutes: z.number() })
+
+interface Json {
+  readonly json?: boolean
+}
 
 export function addUser(program: Command, terminal: Terminal): void {
   const user = program
     .command('user')
-    .summary('people who use the pages: add, list, remove')
+    .summary('people who use the pages: add, list, role, link, disable, enable, remove')
     .description(
       'Users of the pages: a viewer looks (numbers are masked), an operator acts, an admin also makes users and tokens.',
     )
@@ -65,22 +71,73 @@ export function addUser(program: Command, terminal: Terminal): void {
       one.id,
       one.name,
       one.role,
-      one.hasPassword ? 'set' : 'none yet',
+      one.disabledAt !== null ? 'disabled' : one.hasPassword ? 'set' : 'none yet',
       showTime(one.lastLoginAt),
     ])
     printTable(terminal, ['ID', 'NAME', 'ROLE', 'PASSWORD', 'LAST LOGIN'], rows)
   })
 
-  const remove = user
-    .command('remove')
-    .description('Removes a user and ends their sessions at once.')
-    .argument('<id>', 'its number, from `user list`')
+  const role = user
+    .command('role')
+    .description('Changes what a user may, from their next click on. The last administrator stays one.')
+    .argument('<user>', 'name or number, from `user list`')
+    .addArgument(new Argument('<role>', 'what they may').choices(['viewer', 'operator', 'admin']))
     .option('--json', 'answer as JSON')
-  withExamples(remove, ['callsift user remove 3'])
-  remove.action(async (id: string, options: { json?: boolean }) => {
-    const { config, log } = readSettings(remove, true)
-    const answer = await withOperations(config, log, (operations) => operations.ask('user.remove', { id }, Removed))
+  withExamples(role, ['callsift user role anna admin'])
+  role.action(async (who: string, may: string, options: Json) => {
+    const answer = await onUser(role, who, (operations, id) => operations.ask('user.role', { id, role: may }, Changed))
     if (options.json === true) return terminal.json(answer)
-    terminal.line(`User ${answer.id} is removed.`)
+    terminal.line(`${answer.name} is ${may} now.`)
+  })
+
+  const link = user
+    .command('link')
+    .description('Prints a new link that logs a user in once; with --reset the password is forgotten and sessions end.')
+    .argument('<user>', 'name or number, from `user list`')
+    .option('--reset', 'forget the password and end all sessions')
+    .option('--json', 'answer as JSON')
+  withExamples(link, ['callsift user link anna', 'callsift user link anna --reset'])
+  link.action(async (who: string, options: Json & { reset?: boolean }) => {
+    const { config } = readSettings(link, true)
+    const { made, url } = await onUser(link, who, async (operations, id) => ({
+      made: await operations.ask('user.link', { id, reset: options.reset === true }, Linked),
+      url: operations.url,
+    }))
+    if (options.json === true) return terminal.json(made)
+    terminal.note(`This link logs ${made.name} in once, within ${made.linkMinutes / 60} hours:`)
+    terminal.line(`${url ?? `http://${config.host}:${config.port}`}${made.loginPath}`)
+  })
+
+  for (const [name, told, description] of [
+    ['disable', 'is kept out', 'Keeps a user out and ends their sessions; what they did stays under their name.'],
+    ['enable', 'may come in again', 'Lets a user in again.'],
+    ['remove', 'is removed', 'Removes a user and ends their sessions at once.'],
+  ] as const) {
+    const command = user
+      .command(name)
+      .description(description)
+      .argument('<user>', 'name or number, from `user list`')
+      .option('--json', 'answer as JSON')
+    withExamples(command, [`callsift user ${name} anna`])
+    command.action(async (who: string, options: Json) => {
+      const answer = await onUser(command, who, (operations, id) => operations.ask(`user.${name}`, { id }, Changed))
+      if (options.json === true) return terminal.json(answer)
+      terminal.line(`${answer.name} ${told}.`)
+    })
+  }
+}
+
+/** Runs something on the user that a person names by name or number. */
+async function onUser<Value>(
+  command: Command,
+  who: string,
+  act: (operations: Operations, id: string) => Promise<Value>,
+): Promise<Value> {
+  const { config, log } = readSettings(command, true)
+  return await withOperations(config, log, async (operations) => {
+    const { users } = await operations.ask('user.list', {}, Listed)
+    const found = users.find((one) => one.id === who || one.name.toLowerCase() === who.toLowerCase())
+    if (found !== undefined) return await act(operations, found.id)
+    throw new UsageError(`There is no user ${who}.`, { hint: 'List them with `callsift user list`.' })
   })
 }

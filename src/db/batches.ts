@@ -52,6 +52,7 @@ export async function findBatch(db: Queryable, workflows: readonly string[], id:
 }
 
 export interface BatchStep {
+  readonly batchId: string
   readonly name: string
   readonly state: string
   readonly class: string | null
@@ -61,9 +62,9 @@ export interface BatchStep {
   readonly output: unknown
 }
 
-export async function listBatchSteps(db: Queryable, id: string): Promise<BatchStep[]> {
-  const rows = await sql<BatchStep>`select name, state, class, message, hint, cursor, output from callsift.steps
-    where run_id = ${id} order by id`.execute(db)
+export async function listBatchSteps(db: Queryable, ids: readonly string[]): Promise<BatchStep[]> {
+  const rows = await sql<BatchStep>`select run_id as "batchId", name, state, class, message, hint, cursor, output
+    from callsift.steps where run_id = any(${ids as string[]}::bigint[]) order by id`.execute(db)
   return rows.rows
 }
 
@@ -76,6 +77,30 @@ export async function countBatchRuns(
     select c.state, c.class, count(*)::int as runs from callsift.runs c join callsift.steps s on s.id = c.parent_step_id
     where s.run_id = ${id} group by c.state, c.class order by count(*) desc`.execute(db)
   return rows.rows
+}
+
+/** Runs by state of each of these batches. */
+export async function countRunsOf(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<{ batchId: string; state: RunState; runs: number }[]> {
+  const rows = await sql<{ batchId: string; state: RunState; runs: number }>`
+    select s.run_id as "batchId", c.state, count(*)::int as runs from callsift.steps s
+    join callsift.runs c on c.parent_step_id = s.id where s.run_id = any(${ids as string[]}::bigint[]) group by 1, 2`.execute(
+    db,
+  )
+  return rows.rows
+}
+
+/** What rows of a batch may hold, in the order of their steps: the columns of its file. */
+export async function listRowFields(db: Queryable, id: string): Promise<string[]> {
+  const rows = await sql<{ name: string }>`select k.name from callsift.steps s
+    join callsift.runs c on c.parent_step_id = s.id
+    join callsift.steps o on o.run_id = c.id and o.generation = c.generation and o.state = 'done',
+      lateral jsonb_object_keys(case jsonb_typeof(o.output) when 'object' then o.output else '{}'::jsonb end)
+        with ordinality k (name, place)
+    where s.run_id = ${id} group by k.name order by min(o.id), min(k.place)`.execute(db)
+  return rows.rows.map((row) => row.name)
 }
 
 /** What the batch's runs brought, a page at a time in their order; outputs of all their steps as one object. */

@@ -53,6 +53,8 @@ export interface FoundCall {
   readonly quality: string | null
   readonly score: number | null
   readonly doubtful: boolean
+  /** What is to be known of it although it went on: `truncated_audio`, `overlong_transcript`. */
+  readonly flags: readonly string[]
   readonly written: string | null
   readonly entityTypeId: number | null
   readonly entityId: string | null
@@ -121,7 +123,7 @@ export async function searchCalls(
   filter: CallFilter,
   page: { cursor?: string | undefined; limit: number },
 ): Promise<FoundCall[]> {
-  const rows = await sql<Omit<FoundCall, 'strip'> & { runId: string }>`
+  const rows = await sql<Omit<FoundCall, 'strip' | 'flags'> & { runId: string }>`
     select f.*, p.domain, v.output->>'quality' as quality, (v.output->>'score')::float8 as score,
       coalesce(v.output->'doubts' <> '[]'::jsonb, false) as doubtful,
       ((v.output->'usage'->>'promptTokens')::float8 + (v.output->'usage'->>'completionTokens')::float8) as tokens,
@@ -150,17 +152,28 @@ export async function searchCalls(
     db,
     rows.rows.map((row) => row.runId),
   )
-  return rows.rows.map(({ runId, ...row }) => ({ ...row, strip: strips.get(runId) ?? [] }))
+  return rows.rows.map(({ runId, ...row }) => {
+    const cells = strips.get(runId) ?? []
+    return {
+      ...row,
+      strip: cells.map(({ flag: _, ...cell }) => cell),
+      flags: cells.flatMap((cell) => cell.flag ?? []),
+    }
+  })
 }
 
-async function readStrips(db: Queryable, runIds: readonly string[]): Promise<Map<string, StripCell[]>> {
-  const rows = await sql<StripCell & { runId: string }>`
+type FlaggedCell = StripCell & { readonly flag: string | null }
+
+async function readStrips(db: Queryable, runIds: readonly string[]): Promise<Map<string, FlaggedCell[]>> {
+  const rows = await sql<FlaggedCell & { runId: string }>`
     select s.run_id as "runId", s.name, count(*)::int as parts, count(*) filter (where s.state = 'done')::int as done,
       max(s.fence)::int as attempts,
+      max(case when s.name = 'planAudio' and s.output->>'truncated' = 'true' then 'truncated_audio'
+        when s.name = 'mergeTranscript' and s.output->>'capped' = 'true' then 'overlong_transcript' end) as flag,
       (array_agg(s.state order by array_position(array['parked', 'running', 'dispatched', 'ready', 'joining', 'cancelled', 'done'], s.state)))[1] as state
     from callsift.steps s join callsift.runs r on r.id = s.run_id and r.generation = s.generation
     where s.run_id = any(${runIds as string[]}::bigint[]) group by s.run_id, s.name order by min(s.id)`.execute(db)
-  const strips = new Map<string, StripCell[]>()
+  const strips = new Map<string, FlaggedCell[]>()
   for (const { runId, ...cell } of rows.rows) strips.set(runId, [...(strips.get(runId) ?? []), cell])
   return strips
 }

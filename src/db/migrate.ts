@@ -13,6 +13,7 @@ import { router } from './migrations/0009-router.ts'
 import { drafts } from './migrations/0010-drafts.ts'
 import { bots } from './migrations/0011-bots.ts'
 import { schedulesFromTheEnvironment } from './migrations/0012-schedules-from-the-environment.ts'
+import { disabledUsers } from './migrations/0014-disabled-users.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -37,6 +38,7 @@ const migrations: readonly Migration[] = [
   drafts,
   bots,
   schedulesFromTheEnvironment,
+  disabledUsers,
 ]
 
 /** The schema level that this program knows. */

@@ -13,6 +13,8 @@ export interface UserTable {
   password: string | null
   created_at: Stamp
   last_login_at: StampOrNull
+  /** Since when this person may not come in. */
+  disabled_at: StampOrNull
 }
 
 export interface SessionTable {

@@ -29,7 +29,7 @@ export async function findSession(db: Queryable, secret: string): Promise<Sessio
     select s.digest, u.id as "userId", u.name, u.role, u.password is not null as "hasPassword",
       s.seen_at < now() - interval '1 minute' as stale
     from callsift.sessions s join callsift.users u on u.id = s.user_id
-    where s.digest = ${digest} and s.created_at > now() - ${longestDays} * interval '1 day'
+    where s.digest = ${digest} and u.disabled_at is null and s.created_at > now() - ${longestDays} * interval '1 day'
       and s.seen_at > now() - ${idleHours} * interval '1 hour'`.execute(db)
   const row = rows.rows[0]
   if (row === undefined) return null

@@ -6,12 +6,13 @@ import { findToken } from '../db/tokens.ts'
 import type { Caller } from '../ops/operation.ts'
 import { digestToken } from '../seal.ts'
 import type { BadTokens } from './bad-tokens.ts'
+import { loginByProxy } from './login-by-proxy.ts'
 import { isLoopback } from './loopback.ts'
 import { Problem } from './problem.ts'
 import { refuseCrossSite } from './same-site.ts'
 import { readSessionCookie } from './session-cookie.ts'
 
-/** Who looks at a page: a user with a session, or a program by HTTP Basic (session null). */
+/** Who looks at a page: a user with a session, or (session null) one whom a proxy names, or a program by HTTP Basic. */
 export interface Visitor extends Caller {
   readonly session: Session | null
 }
@@ -68,6 +69,10 @@ export function createAuth(app: App, options: { badTokens: BadTokens; localToken
     return { actor: session.name, role: session.role, session }
   }
 
+  const byProxy = loginByProxy(app)
+  const personOf = async (request: FastifyRequest): Promise<Visitor | null> =>
+    (await byProxy(request)) ?? (await sessionOf(request))
+
   const basic = async (request: FastifyRequest): Promise<Caller> => {
     const found = /^Basic ([A-Za-z0-9+/]{1,1000}=*)$/i.exec(request.headers.authorization ?? '')
     const pair = Buffer.from(found?.[1] ?? '', 'base64').toString('utf8')
@@ -81,7 +86,7 @@ export function createAuth(app: App, options: { badTokens: BadTokens; localToken
   return {
     api: async (request) => {
       const { authorization } = request.headers
-      const visitor = authorization === undefined ? await sessionOf(request) : null
+      const visitor = authorization === undefined ? await personOf(request) : null
       if (visitor !== null) return visitor
       const found = /^Bearer ([\w.~+/-]{1,512}=*)$/i.exec(authorization ?? '')
       return await check(request, found?.[1], 'Bearer realm="callsift"')
@@ -89,7 +94,7 @@ export function createAuth(app: App, options: { badTokens: BadTokens; localToken
     basic,
     page: async (request) => {
       if (request.headers.authorization !== undefined) return { ...(await basic(request)), session: null }
-      return await sessionOf(request)
+      return await personOf(request)
     },
   }
 }

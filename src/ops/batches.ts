@@ -11,6 +11,7 @@ import {
 } from '../db/batches.ts'
 import { cancelBatch } from '../engine/cancel-batch.ts'
 import { startBatch } from '../engine/start-batch.ts'
+import { tellBatch, withProgress } from './batch-progress.ts'
 import { type Caller, defineOperation, mayAct, OperationError, RowId } from './operation.ts'
 import { phoneFor } from './phone-for.ts'
 import { needPortal } from './portals.ts'
@@ -76,7 +77,9 @@ export const batchList = defineOperation({
   name: 'batch.list',
   summary: 'The newest runs over leads and the like, by hand and by schedule.',
   input: z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) }),
-  run: async (app, input) => ({ batches: await listBatches(app.db, batchWorkflows(app), input.limit) }),
+  run: async (app, input) => ({
+    batches: await withProgress(app, await listBatches(app.db, batchWorkflows(app), input.limit)),
+  }),
 })
 
 export const batchShow = defineOperation({
@@ -85,11 +88,9 @@ export const batchShow = defineOperation({
   input: ById,
   run: async (app, input) => {
     const batch = await needBatch(app, input.id)
-    const [steps, runs] = [await listBatchSteps(app.db, batch.id), await countBatchRuns(app.db, batch.id)]
-    const last = steps.at(-1)
-    const names = app.registry.workflow(batch.workflow).steps
-    const report = last?.state === 'done' && last.name === names.at(-1)?.step.name ? last.output : null
-    return { ...batch, steps: steps.map(({ output: _, ...step }) => step), runs, report }
+    const [steps, runs] = [await listBatchSteps(app.db, [batch.id]), await countBatchRuns(app.db, batch.id)]
+    const told = tellBatch(app, batch, steps, runs)
+    return { ...told, steps: steps.map(({ output: _, batchId: __, ...step }) => step), runs }
   },
 })
 

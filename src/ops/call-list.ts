@@ -37,6 +37,7 @@ const CallLine = z.object({
   quality: z.string().nullable(),
   score: z.number().nullable(),
   doubtful: z.boolean(),
+  flags: z.array(z.string()),
   written: z.string().nullable(),
   entityTypeId: z.number().nullable(),
   entityId: z.string().nullable(),

@@ -38,8 +38,12 @@ const CauseShape = z.object({
 
 function actionOf(cause: Cause): CauseAction {
   if (cause.standing !== 'parked') return 'wait'
-  if (cause.exhausted) return 'retry'
-  return cause.policy === 'fix' ? 'fix' : 'retry'
+  return cause.exhausted ? 'retry' : actionOfParked(cause)
+}
+
+/** Of what is parked: whether a repetition is worth it as it stands, or something has to be mended first. */
+export function actionOfParked(parked: { class: string | null; policy: string | null }): 'retry' | 'fix' {
+  return parked.policy === 'fix' && parked.class !== 'exhausted' ? 'fix' : 'retry'
 }
 
 /** What fails again after it was called mended was not: it is shown as that, above all others. */

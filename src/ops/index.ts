@@ -34,7 +34,7 @@ import {
 } from './schedules.ts'
 import { status } from './status.ts'
 import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts'
-import { userList, userRemove, userSave } from './users.ts'
+import { userDisable, userEnable, userLink, userList, userRemove, userRole, userSave } from './users.ts'
 
 /** Every operation of the program; CLI verbs and the API both run these. */
 export const operations: readonly Operation[] = [
@@ -109,6 +109,10 @@ export const operations: readonly Operation[] = [
   draftRetry,
   userSave,
   userList,
+  userRole,
+  userLink,
+  userDisable,
+  userEnable,
   userRemove,
   routerKeyCreate,
   routerKeyList,

@@ -39,6 +39,7 @@ export function showPortal(portal: Portal) {
     addedAt: portal.addedAt,
     lastEventAt: portal.lastEventAt,
     reconciledAt: portal.reconciledAt,
+    reconcileFound: portal.reconcileFound,
   }
 }
 

@@ -12,8 +12,9 @@ import {
   listCauses,
   listWorkers,
 } from '../db/status.ts'
-import { classTexts, describeClass } from '../wire/class-text.ts'
+import { classTexts } from '../wire/class-text.ts'
 import { batchWorkflows } from './batches.ts'
+import { type Finding, tellFinding } from './finding.ts'
 import { defineOperation } from './operation.ts'
 import { showPortal } from './portals.ts'
 
@@ -92,29 +93,30 @@ export async function readStatus(app: App) {
   const observed = app.config.write
     ? portals.filter((portal) => !portal.writeEnabled).map((portal) => portal.id)
     : portals.map((portal) => portal.id)
-  const alarms: string[] = []
-  if (alive === 0)
-    alarms.push(
-      'No worker is alive: calls are taken in, but nothing works on them. Start `callsift serve` or `callsift work`.',
-    )
-  if (!answers) alarms.push('The queue does not answer. Calls are taken in and go on when it is back.')
-  if (portals.length === 0) alarms.push('No portal has been added yet. Add one with `callsift portal add`.')
-  for (const gate of gates.filter((one) => one.opensInMs === null))
-    alarms.push(`${gate.message}. Steps waiting behind it: ${gate.waiting}.`)
-  for (const gate of gates.filter((one) => one.class === 'cap_reached' && one.waiting > 0))
-    alarms.push(`${gate.message}. ${gate.waiting} steps wait. ${gate.hint ?? ''}`.trim())
-  if (runs.parked > 0) alarms.push(`${runs.parked} calls are parked and need a person.`)
   const batches = open.map(({ input: _, ...batch }) => ({
     ...batch,
     workflow: app.registry.workflow(batch.workflow).startedAs ?? batch.workflow,
   }))
-  for (const { id, workflow, class: why } of batches.filter((batch) => batch.state === 'parked'))
-    alarms.push(
-      `Batch ${id} (${workflow}) is parked: ${describeClass(why ?? '').title}. See: callsift batch show ${id}`,
-    )
+  const findings: Finding[] = [
+    ...(alive === 0 ? [{ kind: 'no_worker' } as const] : []),
+    ...(answers ? [] : [{ kind: 'queue_away' } as const]),
+    ...(portals.length === 0 ? [{ kind: 'no_portal' } as const] : []),
+    ...gates
+      .filter((gate) => gate.opensInMs === null || (gate.class === 'cap_reached' && gate.waiting > 0))
+      .map(({ message, hint, waiting, opensInMs }) => {
+        return { kind: opensInMs === null ? 'gate_closed' : 'cap_reached', message, hint, waiting } as const
+      }),
+    ...(runs.parked > 0 ? [{ kind: 'parked', calls: runs.parked } as const] : []),
+    ...batches
+      .filter((batch) => batch.state === 'parked')
+      .map(({ id, workflow, class: why }) => ({ kind: 'batch_parked', id, workflow, class: why }) as const),
+  ]
+  const alarms = findings.map(tellFinding)
   return {
     ok: alarms.length === 0,
     alarms,
+    /** The same by kind, for whoever says it in words of their own. */
+    findings,
     version: app.version,
     mode: app.config.mode,
     sandbox: app.config.mode !== 'live',

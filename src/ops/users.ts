@@ -1,7 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { App } from '../context.ts'
-import { addLoginLink, listUsers, removeUser, saveUser } from '../db/users.ts'
+import type { Queryable } from '../db/connect.ts'
+import {
+  addLoginLink,
+  changeUsers,
+  forgetPassword,
+  listUsers,
+  removeUser,
+  saveUser,
+  setDisabled,
+  setRole,
+} from '../db/users.ts'
 import { defineOperation, OperationError, RoleInput, RowId } from './operation.ts'
 
 const linkMinutes = 24 * 60
@@ -23,6 +33,24 @@ export async function firstLoginPath(app: App): Promise<string | null> {
   return isWaiting ? await makeLink(app, only.id) : null
 }
 
+const ById = z.strictObject({ id: RowId })
+const audit = (input: { id: string }) => ({ subject: `user ${input.id}` })
+
+/** Changes one user, who must be there, and never so that no administrator is left. */
+async function changeOne<Value>(
+  app: App,
+  id: string,
+  change: (trx: Queryable) => Promise<Value | null>,
+): Promise<Value> {
+  const changed = await changeUsers(app.db, change)
+  if (changed === 'last') throw lastAdmin()
+  if (changed !== null) return changed
+  throw new OperationError('unknown_user', 404, `There is no user ${id}.`, 'List them with `callsift user list`.')
+}
+
+const lastAdmin = () =>
+  new OperationError('last_admin', 409, 'This is the only administrator.', 'Make somebody else an administrator first.')
+
 export const userSave = defineOperation({
   name: 'user.save',
   role: 'admin',
@@ -38,9 +66,15 @@ export const userSave = defineOperation({
   }),
   audit: (input) => ({ subject: `user ${input.name}`, detail: { role: input.role } }),
   run: async (app, input) => {
-    if (input.role !== 'admin') await refuseTheLast(app, input.name)
-    const { id } = await saveUser(app.db, input.name, input.role)
-    return { id, name: input.name, role: input.role, loginPath: await makeLink(app, id), linkMinutes }
+    const saved = await changeUsers(app.db, (trx) => saveUser(trx, input.name, input.role))
+    if (saved === 'last') throw lastAdmin()
+    return {
+      id: saved.id,
+      name: input.name,
+      role: input.role,
+      loginPath: await makeLink(app, saved.id),
+      linkMinutes,
+    }
   },
 })
 
@@ -52,29 +86,60 @@ export const userList = defineOperation({
   run: async (app) => ({ users: await listUsers(app.db) }),
 })
 
+export const userRole = defineOperation({
+  name: 'user.role',
+  role: 'admin',
+  summary: 'Changes what a user may, from their next click on.',
+  input: z.strictObject({ id: RowId, role: RoleInput }),
+  audit: (input) => ({ ...audit(input), detail: { role: input.role } }),
+  run: async (app, { id, role }) => ({ id, role, ...(await changeOne(app, id, (trx) => setRole(trx, id, role))) }),
+})
+
+export const userLink = defineOperation({
+  name: 'user.link',
+  role: 'admin',
+  summary: 'Makes a link for one login; with `reset` the password is forgotten and all sessions end.',
+  input: z.strictObject({ id: RowId, reset: z.boolean().default(false) }),
+  audit: (input) => ({ ...audit(input), detail: { reset: input.reset } }),
+  run: async (app, { id, reset }) => {
+    const user = await changeOne(app, id, async (trx) =>
+      reset ? await forgetPassword(trx, id) : ((await listUsers(trx)).find((one) => one.id === id) ?? null),
+    )
+    return { id, name: user.name, loginPath: await makeLink(app, id), linkMinutes }
+  },
+})
+
+export const userDisable = defineOperation({
+  name: 'user.disable',
+  role: 'admin',
+  summary: 'Keeps a user out and ends their sessions at once; what they did stays under their name.',
+  input: ById,
+  audit,
+  run: async (app, { id }) => ({
+    id,
+    disabled: true,
+    ...(await changeOne(app, id, (trx) => setDisabled(trx, id, true))),
+  }),
+})
+
+export const userEnable = defineOperation({
+  name: 'user.enable',
+  role: 'admin',
+  summary: 'Lets a user in again.',
+  input: ById,
+  audit,
+  run: async (app, { id }) => ({
+    id,
+    disabled: false,
+    ...(await changeOne(app, id, (trx) => setDisabled(trx, id, false))),
+  }),
+})
+
 export const userRemove = defineOperation({
   name: 'user.remove',
   role: 'admin',
   summary: 'Removes a user and ends their sessions at once.',
-  input: z.strictObject({ id: RowId }),
-  audit: (input) => ({ subject: `user ${input.id}` }),
-  run: async (app, input) => {
-    const outcome = await removeUser(app.db, input.id)
-    if (outcome === 'removed') return { id: input.id, removed: true }
-    if (outcome === 'last') throw lastAdmin()
-    throw new OperationError(
-      'unknown_user',
-      404,
-      `There is no user ${input.id}.`,
-      'List them with `callsift user list`.',
-    )
-  },
+  input: ById,
+  audit,
+  run: async (app, { id }) => ({ id, removed: true, ...(await changeOne(app, id, (trx) => removeUser(trx, id))) }),
 })
-
-async function refuseTheLast(app: App, name: string): Promise<void> {
-  const admins = (await listUsers(app.db)).filter((user) => user.role === 'admin')
-  if (admins.length === 1 && admins[0]?.name.toLowerCase() === name.toLowerCase()) throw lastAdmin()
-}
-
-const lastAdmin = () =>
-  new OperationError('last_admin', 409, 'This is the only administrator.', 'Make somebody else an administrator first.')

@@ -41,6 +41,8 @@ const choices = {
   jsonSchema: ['accepted', 'refused'],
   /** `GET /files/:id/download`, or 404 there so that only `downloadUrl` works. */
   fileDownload: ['route', 'urlOnly'],
+  /** Whether a part of a file can be asked for (Range); `ignored`: it comes whole, with 200. */
+  ranges: ['honoured', 'ignored'],
   /** Whether activities carry FILES. */
   activityFiles: ['shown', 'hidden'],
   /** How the statistics filter spells call ids that it knows; `ignored`: filter[CALL_ID] has no effect. */

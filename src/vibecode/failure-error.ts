@@ -21,9 +21,12 @@ export function failureError(failure: Failure, cause?: unknown): UpstreamError {
     const capped = failure.maxAttempts === undefined ? facts : { ...facts, maxAttempts: failure.maxAttempts }
     return Object.assign(new Retry(failure.class, capped), { failure })
   }
-  return Object.assign(new Permanent(failure.class, { ...facts, policy: failure.needsPerson ? 'fix' : 'manual' }), {
-    failure,
-  })
+  return Object.assign(
+    new Permanent(failure.class, { ...facts, policy: failure.needsPerson || failure.fix === true ? 'fix' : 'manual' }),
+    {
+      failure,
+    },
+  )
 }
 
 /** The failure an error was made of; undefined for errors that did not come from a request. */

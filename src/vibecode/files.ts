@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { ByteRange, RangedAnswer } from '../wire/byte-range.ts'
 import { type DiskFile, diskFileResponse } from '../wire/files.ts'
 import { headerValues } from '../wire/waits.ts'
 import type { ClientDurations } from './durations.ts'
@@ -19,6 +20,8 @@ export interface FilesResource {
   get(id: number): Promise<DiskFile>
   /** The file's bytes. Where `isDownloadRouteMissing` holds for the error, fetch `get(id)`'s `downloadUrl` instead. */
   open(id: number): Promise<OpenFile>
+  /** Some of its bytes, both ends included; `readRange` tells what came. */
+  openRange(id: number, range: ByteRange): Promise<RangedAnswer>
 }
 
 export function createFiles(requester: Requester, durations: ClientDurations): FilesResource {
@@ -50,6 +53,22 @@ export function createFiles(requester: Requester, durations: ClientDurations): F
         contentType: headerValues(answer.headers, 'content-type')[0] ?? null,
         bytes: length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null,
         requestId: answer.requestId ?? null,
+      }
+    },
+    async openRange(id, { from, to }) {
+      const answer = await requester.open({
+        method: 'GET',
+        path: `/files/${id}/download`,
+        route: '/v1/files/:id/download',
+        plan: { family: 'portal', bytes: true },
+        repeatable: false,
+        range: `bytes=${from}-${to}`,
+        deadlineMs: durations.downloadMs,
+      })
+      return {
+        status: answer.status,
+        contentRange: headerValues(answer.headers, 'content-range')[0] ?? null,
+        body: answer.body,
       }
     },
   }

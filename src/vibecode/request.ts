@@ -33,6 +33,8 @@ export interface RequestSpec {
   readonly plan: RequestPlan
   /** Two quick repetitions after a failure that came fast: reads and AI calls, never CRM writes. */
   readonly repeatable: boolean
+  /** A part of what is asked for: `bytes=0-1023`. */
+  readonly range?: string
   /** On a connection of its own, closed afterwards. */
   readonly fresh?: boolean
   /** From sending to the last byte. */
@@ -227,6 +229,7 @@ export function createRequester(options: RequesterOptions): Requester {
     const headers: Record<string, string> = { accept: 'application/json', 'user-agent': 'callsift' }
     if (options.auth === 'bearer') headers['authorization'] = `Bearer ${options.apiKey}`
     else headers['x-api-key'] = options.apiKey
+    if (spec.range !== undefined) headers['range'] = spec.range
     if (spec.stream !== undefined) {
       headers['content-type'] = spec.stream.contentType
       headers['content-length'] = String(spec.stream.bytes)

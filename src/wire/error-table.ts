@@ -14,6 +14,8 @@ export interface ErrorRow {
   readonly outcome: Failure['outcome']
   readonly scope: Failure['scope']
   readonly needsPerson?: true
+  /** Nothing closes, but of this one a person must mend something before a repetition can help. */
+  readonly fix?: true
   readonly doubt?: true
   readonly maxAttempts?: number
   /** The wait when the answer names none, in ms. */
@@ -21,7 +23,7 @@ export interface ErrorRow {
 }
 
 type Envelope = ErrorRow['envelope']
-type Traits = Partial<Pick<ErrorRow, 'needsPerson' | 'doubt' | 'maxAttempts' | 'waitMs'>>
+type Traits = Partial<Pick<ErrorRow, 'needsPerson' | 'fix' | 'doubt' | 'maxAttempts' | 'waitMs'>>
 
 function rows(
   envelope: Envelope,
@@ -48,6 +50,7 @@ function named(
 }
 
 const person = { needsPerson: true } as const
+const fix = { fix: true } as const
 const doubtful = { doubt: true } as const
 
 /** The one table: client, router, engine and pages read failures by it. */
@@ -115,6 +118,7 @@ export const errorTable: readonly ErrorRow[] = [
     'access_denied',
     'permanent',
     'entity',
+    fix,
   ),
   ...named(
     'v1',
@@ -128,6 +132,7 @@ export const errorTable: readonly ErrorRow[] = [
     ],
     'permanent',
     'entity',
+    fix,
   ),
 
   // What was asked is wrong; repeating it changes nothing.
@@ -138,9 +143,10 @@ export const errorTable: readonly ErrorRow[] = [
     'not_found',
     'permanent',
     'entity',
+    fix,
   ),
-  ...named('openai', 404, ['ai_model_not_found', 'provider_not_found'], 'permanent', 'none'),
-  ...rows('any', 404, [null], 'not_found', 'permanent', 'entity'),
+  ...named('openai', 404, ['ai_model_not_found', 'provider_not_found'], 'permanent', 'none', fix),
+  ...rows('any', 404, [null], 'not_found', 'permanent', 'entity', fix),
   ...named(
     'openai',
     400,

@@ -14,6 +14,8 @@ export interface Failure {
   readonly waitMs?: number
   /** A person must act before it can work again (wrong key, empty balance, missing scope). */
   readonly needsPerson: boolean
+  /** Nothing closes, but a repetition helps only after a mend: a right, another record, another model. */
+  readonly fix?: boolean
   /** The request may have been applied although it failed: a write must be read back. */
   readonly doubt: boolean
   readonly maxAttempts?: number
@@ -98,6 +100,7 @@ export function readFailure(answer: FailedAnswer): Failure {
     hint: `${mend}${upstreamHint}`,
     httpStatus: answer.status,
     ...(outcome === 'later' ? { waitMs: waitOf(named, row.waitMs, answer.random ?? Math.random) } : {}),
+    ...(row.fix === undefined ? {} : { fix: true }),
     ...(row.maxAttempts === undefined ? {} : { maxAttempts: row.maxAttempts }),
     ...(code === undefined ? {} : { code }),
     ...(requestId === undefined ? {} : { requestId: clean(requestId, answer.secrets).slice(0, 128) }),

@@ -9,7 +9,7 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
 /** A browser's window of its own: somebody with this role, in this theme and language. */
 export async function openWindow(
   browser: Browser,
-  world: DashboardWorld,
+  world: Pick<DashboardWorld, 'server'>,
   options: {
     secret: string
     theme?: 'light' | 'dark'

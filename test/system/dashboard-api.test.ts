@@ -376,6 +376,8 @@ describe('rights', () => {
       '/api/v1/overview',
       '/api/v1/events',
       '/api/v1/deliveries',
+      '/api/v1/batches/{id}/rows',
+      '/api/v1/schedules/{name}/edit',
     ])
       expect(body.paths).toHaveProperty([path])
     const list = routeOf(body, '/api/v1/calls', 'get')

@@ -1,12 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openBrowser, openWindow } from '../support/browser.ts'
 import { callEnd, type HttpApp, startHttpApp } from '../support/http-app.ts'
+import { needsPrograms } from '../support/needs.ts'
 import { seedCalls } from '../support/seed-calls.ts'
 import { freshDatabase } from '../support/stores.ts'
 
 // A record of a year: what an operator looks at must still be there at once.
 const database = await freshDatabase('The dashboard with 100,000 calls')
+const programs = await needsPrograms('The first paint with 100,000 calls in Chromium', ['chromium'])
 const amount = { calls: 100_000, failures: 5_000 }
+
+/** What is looked at of a page's own clock: the program does not load the types of browsers. */
+interface PaintTimes {
+  getEntriesByName(name: string): { startTime: number }[]
+}
 
 describe.skipIf(database === undefined)('with 100,000 calls and 5,000 failures', () => {
   let http: HttpApp
@@ -61,6 +70,51 @@ describe.skipIf(database === undefined)('with 100,000 calls and 5,000 failures',
     const { causes } = JSON.parse((await http.get('/api/v1/causes', visitor)).text) as { causes: { calls: number }[] }
     expect(causes.reduce((sum, cause) => sum + cause.calls, 0)).toBe(amount.failures)
   })
+
+  test.skipIf(programs === null)(
+    'the list stands on the screen in less than a second, with less than 40 KiB of script',
+    async () => {
+      const browser = await openBrowser(programs?.chromium ?? '')
+      const secret = /__Host-callsift=([\w-]+)/.exec(visitor['cookie'] ?? '')?.[1] ?? ''
+      const context = await openWindow(browser, { server: http.server }, { secret })
+      try {
+        const page = await context.newPage()
+        const scripts = new Map<string, number>()
+        page.on('response', async (answer) => {
+          if (/javascript/.test(answer.headers()['content-type'] ?? ''))
+            scripts.set(answer.url(), gzipSync(await answer.body()).length)
+        })
+        await page.goto('/calls')
+        expect(await page.locator('tbody tr').count()).toBe(50)
+        // From the click, through the server, to the first letters: what a person waits for, style sheet and script in the cache.
+        const paints: number[] = []
+        for (let n = 0; n < 5; n += 1) {
+          await page.goto('/calls?period=30d')
+          paints.push(
+            await page.evaluate(async () => {
+              const { performance } = globalThis as unknown as { performance: PaintTimes }
+              for (let look = 0; look < 200; look += 1) {
+                const [paint] = performance.getEntriesByName('first-contentful-paint')
+                if (paint !== undefined) return paint.startTime
+                await new Promise((resolve) => setTimeout(resolve, 10))
+              }
+              return Number.POSITIVE_INFINITY
+            }),
+          )
+          await page.goto('/calls')
+        }
+        const scriptGzBytes = [...scripts.values()].reduce((sum, bytes) => sum + bytes, 0)
+        process.stdout.write(`${JSON.stringify({ firstPaintMs: paints.map(Math.round), scriptGzBytes })}\n`)
+        expect(Math.min(...paints)).toBeLessThan(1_000)
+        expect(scriptGzBytes).toBeGreaterThan(0)
+        expect(scriptGzBytes).toBeLessThan(40 * 1024)
+      } finally {
+        await context.close()
+        await browser.close()
+      }
+    },
+    120_000,
+  )
 
   test('O06: a retry of 5,000 goes on in the background, shows how far it is, and what comes in meanwhile is taken in as fast', async () => {
     const json = { ...visitor, 'content-type': 'application/json' }

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CallShown, printCall } from '../../src/cli/follow-call.ts'
 import { printTranscript } from '../../src/cli/print-transcript.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
+import { callList } from '../../src/ops/call-list.ts'
 import { showCall } from '../../src/ops/call-show.ts'
+import { runOperation } from '../../src/ops/operation.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { writeToneCall } from '../support/tone-calls.ts'
 
@@ -23,6 +25,11 @@ afterAll(async () => {
 })
 
 /** The whole life of a call with this recording, in which the provider hears this. */
+async function listed(callId: string) {
+  const answer = await runOperation(on.app, callList, { q: callId }, { actor: 'test', role: 'viewer' })
+  return (answer as { calls: { flags: string[] }[] }).calls.map((call) => call.flags)
+}
+
 async function take(recording: Buffer, hearAs?: string) {
   const upload = { base64: recording.toString('base64'), fileName: 'call.wav' }
   const told = hearAs === undefined ? {} : { hearAs }
@@ -56,6 +63,7 @@ function printed(shown: Awaited<ReturnType<typeof take>>): string {
 test('A10: a recording that breaks off is transcribed and judged, flagged as truncated_audio', async () => {
   const shown = await take(bytes.subarray(0, Math.floor(bytes.length * 0.7)), 'Клиент: нужно тридцать мест до пятницы')
   expect(shown.flags.map((flag) => flag.class)).toEqual(['truncated_audio'])
+  expect(await listed(shown.call.id)).toEqual([['truncated_audio']])
   expect(shown.entry).toMatchObject({ state: 'written' })
   expect(shown.transcript.merged).toMatchObject({ truncated: true, capped: false })
   const text = printed(shown)
@@ -66,6 +74,7 @@ test('A10: a recording that breaks off is transcribed and judged, flagged as tru
 test('a whole one has no flags', async () => {
   const shown = await take(bytes)
   expect(shown.flags).toEqual([])
+  expect(await listed(shown.call.id)).toEqual([[]])
   expect(shown.transcript.merged).toMatchObject({ truncated: false, capped: false })
   expect(printed(shown)).not.toContain('truncated_audio')
 })
@@ -85,6 +94,7 @@ test.each(['', '   ', '\u0000\u0001', '\u202e\u2066'])(
 test('U19 a transcript of more than anybody can say is cut off, and flagged', async () => {
   const shown = await take(Buffer.concat([bytes, Buffer.alloc(64)]), `нужно тридцать мест ${'слово '.repeat(20_000)}`)
   expect(shown.flags.map((flag) => flag.class)).toEqual(['overlong_transcript'])
+  expect(await listed(shown.call.id)).toEqual([['overlong_transcript']])
   expect(JSON.stringify(shown.transcript.merged).length).toBeLessThan(12_000)
   expect(shown.run?.state).toBe('done')
 })

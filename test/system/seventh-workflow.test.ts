@@ -89,7 +89,7 @@ test('a seventh workflow is one file and one line: all else comes of that', { ti
   await page(`/batches/${slow.id}/pause`, 'POST')
   const paused = await page('/batches')
   expect(paused).toContain('tidy-deals')
-  expect(paused).toContain('на паузе')
+  expect(paused).toContain('На паузе')
   expect(await show(slow.id)).toMatchObject({ state: 'running', paused: true })
   await page(`/batches/${slow.id}/resume`, 'POST')
   expect((await show(slow.id)).paused).toBe(false)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { csvLine } from '../../src/csv.ts'
 import { readRange } from '../../src/http/pages/audio-routes.ts'
-import { csvLine } from '../../src/http/pages/csv.ts'
 import { html } from '../../src/http/pages/html.ts'
 import { safePath } from '../../src/http/pages/page-scope.ts'
 import { markQuotes, quotesOf } from '../../src/http/pages/quotes.ts'

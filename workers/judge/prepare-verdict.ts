@@ -67,6 +67,7 @@ function tidyReason(reason: string): string {
   const plain = reason
     .replace(/\[\/?[a-z*]+(?:=[^\]]*)?\]/gi, '')
     .replace(/<\/?[a-z][^>]*>/gi, '')
+    .replace(/\b(?:https?|ftp):\/\/\S+|\bwww\.\S+/gi, '…')
     .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
     .replace(/\s+/g, ' ')
     .trim()

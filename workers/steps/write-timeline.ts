@@ -51,7 +51,7 @@ export const writeTimeline = step({
       throw new Permanent('no_entity', {
         message: `Call ${call.call_ref ?? call.id} belongs to no deal, lead, contact or company, so its entry has no place. The verdict is kept.`,
         hint: `Assign it: callsift call assign ${call.id} --deal NUMBER`,
-        policy: 'manual',
+        policy: 'fix',
       })
     }
     const written = await context.writeOnce({

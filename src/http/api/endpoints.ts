@@ -1,3 +1,4 @@
+import { batchCancel, batchList, batchPause, batchResume, batchRows, batchShow, batchStart } from '../../ops/batches.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from '../../ops/call-again.ts'
 import { callCount, callList } from '../../ops/call-list.ts'
 import { callShow } from '../../ops/call-show.ts'
@@ -9,6 +10,15 @@ import type { Operation } from '../../ops/operation.ts'
 import { overview } from '../../ops/overview.ts'
 import { retryList, retryShow, retryStart } from '../../ops/retry-many.ts'
 import { reviewDecide, reviewExamples, reviewList } from '../../ops/reviews.ts'
+import {
+  scheduleAdd,
+  scheduleEdit,
+  scheduleList,
+  schedulePause,
+  scheduleRemove,
+  scheduleResume,
+  scheduleRun,
+} from '../../ops/schedules.ts'
 
 /** A route that runs an operation: query or body, and the names in its path, are the operation's input. */
 export interface Endpoint {
@@ -55,4 +65,18 @@ export const endpoints: readonly Endpoint[] = [
   act('/drafts/{id}/retry', draftRetry, 202),
   read('/overview', overview),
   read('/deliveries', deliveriesList),
+  read('/batches', batchList),
+  act('/batches', batchStart, 202),
+  read('/batches/{id}', batchShow),
+  read('/batches/{id}/rows', batchRows),
+  act('/batches/{id}/pause', batchPause),
+  act('/batches/{id}/resume', batchResume),
+  act('/batches/{id}/cancel', batchCancel),
+  read('/schedules', scheduleList),
+  act('/schedules', scheduleAdd),
+  act('/schedules/{name}/edit', scheduleEdit),
+  act('/schedules/{name}/pause', schedulePause),
+  act('/schedules/{name}/resume', scheduleResume),
+  act('/schedules/{name}/run', scheduleRun, 202),
+  act('/schedules/{name}/remove', scheduleRemove),
 ]

@@ -17,6 +17,8 @@ export interface Sound {
 export interface AudioSpool {
   /** The call's recording; null where there is none. Fetched once for all who listen, through the portal's gates and slot. */
   open(callId: string): Promise<Sound | null>
+  /** Whether a copy is here, or on its way. */
+  holds(callId: string): boolean
   stop(): Promise<void>
 }
 
@@ -95,6 +97,7 @@ export function createAudioSpool(app: App): AudioSpool {
         close: () => file.close(),
       }
     },
+    holds: (callId) => held.has(callId) || fetching.has(callId),
     stop: async () => {
       stopping.abort()
       await tidying.stop()

@@ -1,39 +1,57 @@
 import type { BulkRetry } from '../../db/bulk-retries.ts'
-import type { Status } from '../../ops/status.ts'
+import type { BatchTold } from '../../ops/batch-progress.ts'
+import { mayAct } from '../../ops/operation.ts'
+import { optionFields, whichFields } from './batch-forms.ts'
+import { batchState, batchVerbs, progressOf, slotOf } from './batch-parts.ts'
+import { bulkCard } from './bulk-card.ts'
 import { age, moment } from './format.ts'
 import { frame } from './frame.ts'
 import { type Html, html } from './html.ts'
-import { count, stepName } from './parts.ts'
+import { newSchedule, type ScheduleLine, scheduleCard } from './schedule-card.ts'
 import type { View } from './view.ts'
-import type { Words } from './words/en.ts'
-import { botSection, runSection, scheduleList, type Works } from './work-sections.ts'
+import { workflowWord } from './words/work-words.ts'
+import { botSection, type Works } from './work-sections.ts'
 
-/** Retries of many calls with their progress, and what runs by itself. */
-export function batchesPage(
-  view: View,
-  facts: { retries: readonly BulkRetry[]; portals: Status['portals']; works: Works },
-): string {
+export interface BatchesFacts extends Works {
+  readonly batches: readonly BatchTold[]
+  readonly schedules: readonly ScheduleLine[]
+  readonly retries: readonly BulkRetry[]
+  readonly portals: readonly { readonly id: string; readonly name: string; readonly reconciledAt: Date | null }[]
+  /** What may be started: `score-leads`. */
+  readonly verbs: readonly string[]
+  /** One key a page: a form that is sent twice does its thing once. */
+  readonly key: string
+}
+
+/** Runs over many records, by hand and by schedule; the schedules; and retries of many calls. */
+export function batchesPage(view: View, facts: BatchesFacts): string {
   const { words } = view.language
-  const body = html`<h1>${words.batchesTitle}</h1><h2>${words.retriesOfMany}</h2>${
+  const admin = mayAct(view.visitor, 'admin')
+  const body = html`<h1>${words.batchesTitle}</h1>
+<section class="panel" aria-labelledby="runs-title"><h2 id="runs-title">${words.batchRuns}</h2>${
+    facts.batches.length === 0
+      ? html`<p class="dim">${words.batchRunsNone}</p>`
+      : html`<div class="scroll"><table class="stacked list"><thead><tr><th scope="col">${words.batch}</th><th scope="col">${words.state}</th><th scope="col">${words.progress}</th><th scope="col">${words.began}</th><th scope="col">${words.actions}</th></tr></thead><tbody>${facts.batches.map((batch) => batchRow(view, batch))}</tbody></table></div>`
+  }${admin && facts.portals.length > 0 && facts.verbs.length > 0 && startForm(view, facts)}</section>
+${botSection(view, facts)}
+<section aria-labelledby="schedules-title"><h2 id="schedules-title">${words.schedules}</h2><div class="cards wide">${facts.schedules.map((one) => scheduleCard(view, one, facts.key))}<article class="card"><h3>${words.reconcile}</h3><p class="dim">${words.everyTenMinutes}</p><ul class="log">${facts.portals.map(
+    (portal) =>
+      html`<li><b>${portal.name}</b> · ${words.lastRun} ${portal.reconciledAt === null ? words.never : html`${age(view, portal.reconciledAt)} ${words.ago}`}</li>`,
+  )}</ul></article></div>${admin && facts.portals.length > 0 && facts.verbs.length > 0 && newSchedule(view, facts)}</section>
+<section aria-labelledby="retries-title"><h2 id="retries-title">${words.retriesOfMany}</h2>${
     facts.retries.length === 0
       ? html`<p class="panel empty">${words.batchesNone}</p>`
       : html`<div class="cards wide">${facts.retries.map((retry) => bulkCard(view, retry))}</div>`
-  }${runSection(view, facts.works)}${botSection(view, facts.works)}<h2>${words.schedules}</h2>${scheduleList(view, facts.works)}<section class="panel"><h3>${words.reconcile} <small>${words.everyTenMinutes}</small></h3><ul class="log">${facts.portals.map(
-    (portal) =>
-      html`<li><b>${portal.name}</b> ${words.lastRun} ${portal.reconciledAt === null ? words.never : age(view, portal.reconciledAt)}</li>`,
-  )}</ul></section>`
+  }</section>`
   return frame(view, { title: words.navBatches, tab: 'batches', body, live: true })
 }
 
-function bulkCard(view: View, retry: BulkRetry): Html {
+function batchRow(view: View, batch: BatchTold): Html {
   const { words } = view.language
-  const share = retry.total === 0 ? 100 : (retry.done / retry.total) * 100
-  const told = Object.entries(retry.outcomes).map(([outcome, n]) => `${count(view, n)} ${outcomeWord(words, outcome)}`)
-  const filter = Object.entries((retry.filter ?? {}) as Record<string, unknown>).filter(([, value]) => value != null)
-  return html`<article class="card wide" id="bulk-${retry.id}" data-bulk="${retry.id}"><h3>№ ${retry.id} · <span class="done">${count(view, retry.done)}</span> / ${count(view, retry.total)} ${words.callsFound}${retry.from !== null && html` · ${words.bulkFrom} «${stepName(words, retry.from)}»`}</h3><progress max="100" value="${share.toFixed(1)}" aria-label="${words.progress}"></progress><p class="dim">${words.by} <b>${retry.actor}</b> ${moment(view, retry.createdAt)}${retry.finishedAt !== null && html` · ${words.finished} ${moment(view, retry.finishedAt)}`}${retry.reason !== null && html` · ${retry.reason}`}</p><p>${told.join(', ')}</p><p class="dim">${words.filterWord}: <code>${filter.map(([name, value]) => `${name}=${String(value)}`).join(' ')}</code></p></article>`
+  return html`<tr id="batch-${batch.id}"><td><a class="main" href="/batches/${batch.id}">№ ${batch.id} ${workflowWord(view.language, batch.verb)}</a><small>${batch.portalId} · ${slotOf(view, batch)}</small></td><td>${batchState(view, batch)}</td><td>${progressOf(view, batch)}</td><td>${moment(view, batch.createdAt)}${batch.finishedAt !== null && html`<small>${words.finished} ${moment(view, batch.finishedAt)}</small>`}</td><td>${batchVerbs(view, batch)}</td></tr>`
 }
 
-function outcomeWord(words: Words, outcome: string): string {
-  const key = `out_${outcome}`
-  return Object.hasOwn(words, key) ? words[key as keyof Words] : outcome.replaceAll('_', ' ')
+function startForm(view: View, facts: BatchesFacts): Html {
+  const { words } = view.language
+  return html`<details><summary>${words.startNow}</summary><form method="post" action="/batches" class="fields"><input type="hidden" name="key" value="${facts.key}-start">${whichFields(view, facts)}${optionFields(view, {})}<label class="check whole"><input type="checkbox" name="dryRun" value="true"> ${words.onlyCount}</label><button class="primary">${words.startNow}</button></form></details>`
 }

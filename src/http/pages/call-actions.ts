@@ -1,3 +1,4 @@
+import { actionOfParked } from '../../ops/causes.ts'
 import type { CallFacts } from './call-page.ts'
 import { type Html, html } from './html.ts'
 import { action, callSteps, select, stepName } from './parts.ts'
@@ -14,7 +15,7 @@ export function callActions(view: View, facts: CallFacts): Html {
   const open = shown.run?.state === 'running' || shown.run?.state === 'parked'
   const again = (step: string) =>
     html`<form method="post" action="${at}/rerun"><input type="hidden" name="key" value="${key}-${step}"><input type="hidden" name="seen" value="${seen}"><button name="from" value="${step}">${words.runAgain} «${stepName(words, step)}»</button><small>${paid(view, facts, step)}</small></form>`
-  return html`${parked !== undefined && action(`${at}/retry`, `${words.retryFrom} «${stepName(words, parked.name)}»`, { kind: 'primary', key: `${key}-retry` })}<details class="menu"><summary class="button">${words.moreActions}</summary><div>${callSteps.filter((name) => shown.steps.some((step) => step.name === name)).map(again)}
+  return html`${parked !== undefined && action(`${at}/retry`, `${actionOfParked(parked) === 'fix' ? words.fixedRetryFrom : words.retryFrom} «${stepName(words, parked.name)}»`, { kind: 'primary', key: `${key}-retry` })}<details class="menu"><summary class="button">${words.moreActions}</summary><div>${callSteps.filter((name) => shown.steps.some((step) => step.name === name)).map(again)}
 <form method="post" action="${at}/assign" class="fields"><strong>${words.assignTo}</strong>${select(
     'entityTypeId',
     words.assignTo,

@@ -12,6 +12,7 @@ import { recordingPanel } from './transcript.ts'
 import { verdictPanel } from './verdict.ts'
 import type { View } from './view.ts'
 import { attemptTable, waterfall } from './waterfall.ts'
+import { actionWords, detailWords } from './words/action-words.ts'
 import { classWords } from './words/class-words.ts'
 import { reasonWords } from './words/reason-words.ts'
 
@@ -42,7 +43,7 @@ export function callPage(view: View, facts: CallFacts): string {
   const title = call.phone ?? `${words.call} ${call.id}`
   const body = html`<p class="crumbs"><a href="/calls">${words.back}</a> / ${call.id}</p>
 <div class="head call"><div><h1>${title}</h1><p class="dim">${direction} · ${call.durationSeconds !== null && html`${clock(call.durationSeconds)} · `}${moment(view, call.startedAt ?? call.createdAt)} · ${entity(view, to)}</p></div><div class="actions">${run !== null && runState(view, { state: run.state, class: shown.cause?.class ?? null })}${mayAct(view.visitor, 'operator') && callActions(view, facts)}</div></div>
-${answer(view, shown)}
+${answer(view, shown)}${flagNotes(view, shown)}
 <div class="two"><section class="panel" aria-labelledby="steps-title"><h2 id="steps-title">${words.steps}</h2>${waterfall(view, shown)}${attemptTable(view, shown)}</section>${verdictPanel(view, shown, { outputs, reviews: facts.reviews, domain: facts.domain, costMicros: facts.costMicros })}</div>
 ${recordingPanel(view, shown, outputs)}
 <div class="two even"><section class="panel" aria-labelledby="history-title"><h2 id="history-title">${words.history}</h2>${history(view, shown)}</section><section class="panel" aria-labelledby="facts-title"><h2 id="facts-title">${words.facts}</h2>${factList(view, shown)}</section></div>
@@ -50,6 +51,18 @@ ${shown.ticket !== null && html`<section class="panel"><h2>${words.ticket}</h2><
   return frame(view, { title: `${words.call} ${call.id}`, tab: 'calls', body, live: true, player: true }).replace(
     '<main ',
     `<main data-watch="${call.id}" data-stamp="${run?.updatedAt.toISOString() ?? ''}" `,
+  )
+}
+
+/** It went on, but whoever reads the verdict should know. */
+function flagNotes(view: View, shown: CallShown): Html | false {
+  const { words } = view.language
+  return (
+    shown.flags.length > 0 &&
+    html`<section class="banner warn" role="note" aria-label="${words.flagsTitle}"><div>${shown.flags.map((flag) => {
+      const text = classWords(view.language, flag.class)
+      return html`<p><strong>${text.title}.</strong> ${text.mend}</p>`
+    })}</div></section>`
   )
 }
 
@@ -88,7 +101,7 @@ function history(view: View, shown: CallShown): Html {
   return html`<ul class="log">${shown.audit.map((entry) => {
     const { outcome, ...detail } = (entry.detail ?? {}) as Record<string, unknown>
     const told = Object.entries(detail).filter(([, value]) => value != null && value !== false)
-    return html`<li>${moment(view, entry.at)} <b>${entry.actor}</b> ${entry.action}${told.length > 0 && html` <code>${told.map(([name, value]) => `${name}=${String(value)}`).join(' ')}</code>`} <span class="dim">${String(outcome ?? '')}</span></li>`
+    return html`<li>${moment(view, entry.at)} <b>${entry.actor}</b> ${actionWords(view.language, entry.action)}${told.length > 0 && html` <span class="dim">(${told.map(([name, value]) => `${detailWords(view.language, name)}: ${name === 'from' ? stepName(words, String(value)) : String(value)}`).join(', ')})</span>`}${outcome !== 'done' && html` <span class="bad">${String(outcome ?? '')}</span>`}</li>`
   })}</ul>`
 }
 

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { csvLine } from '../../csv.ts'
 import { searchCalls } from '../../db/call-search.ts'
+import { readSequence } from '../../db/changes.ts'
 import { findPortal, listPortals } from '../../db/portals.ts'
 import { listReviews } from '../../db/reviews.ts'
 import { priceRerun } from '../../ops/call-again.ts'
@@ -17,7 +19,6 @@ import { readOutputs } from './call-outputs.ts'
 import { callPage } from './call-page.ts'
 import { callRow } from './call-row.ts'
 import { type CallsFacts, callsPage } from './calls-page.ts'
-import { csvLine } from './csv.ts'
 import { html } from './html.ts'
 import type { PageScope } from './page-scope.ts'
 import { callSteps } from './parts.ts'
@@ -46,7 +47,9 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
     const visitor = pages.visitor(request)
     const ask = async <Answer>(operation: Parameters<typeof runOperation>[1], input: object) =>
       (await runOperation(app, operation, input, visitor)) as Answer
-    const [list, counts, causes, overview, gates, portals, view] = await Promise.all([
+    // Where the changes stand is read before what they change: else what happens in between is told to nobody.
+    const sequence = await readSequence(app.db)
+    const [list, counts, causes, overview, gates, portals, seen] = await Promise.all([
       ask<{ calls: ReturnType<typeof lineOf>[]; nextCursor: string | null }>(callList, { ...filter, cursor }),
       ask<CallsFacts['counts']>(callCount, filter),
       readCauseList(app),
@@ -55,6 +58,7 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
       listPortals(app.db),
       pages.view(request),
     ])
+    const view = { ...seen, sequence }
     const webhook = `${app.config.publicUrl ?? `${request.protocol}://${request.host}`}/webhooks/bitrix24`
     return pages.send(
       reply,
@@ -84,9 +88,9 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
   })
 
   scope.get<{ Params: { id: string } }>('/calls/:id', async (request, reply) => {
+    const view = await pages.view(request)
     const shown = await showCall(app, { call: request.params.id.slice(0, 300) }, pages.visitor(request))
-    const [view, reviews, portal] = await Promise.all([
-      pages.view(request),
+    const [reviews, portal] = await Promise.all([
       listReviews(app.db, shown.call.id),
       findPortal(app.db, shown.call.portalId),
     ])
@@ -123,6 +127,7 @@ async function csvOf(app: PageScope['app'], filter: Filter, caller: Parameters<t
     'entity',
     'quality',
     'score',
+    'flags',
     'entry',
     'cost',
     'call_id',
@@ -144,6 +149,7 @@ async function csvOf(app: PageScope['app'], filter: Filter, caller: Parameters<t
       call.entityId,
       call.quality,
       call.score,
+      [...(call.doubtful ? ['needs_review'] : []), ...call.flags].join(' '),
       call.written,
       cost,
       call.callRef,

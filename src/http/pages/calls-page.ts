@@ -50,7 +50,7 @@ ${facts.calls.length === 0 ? nothing(view, facts, isFiltered) : table(view, fact
   return frame(view, { title: words.navCalls, tab: 'calls', body, live: true })
 }
 
-function figures(view: View, { overview }: CallsFacts): Html {
+function figures(view: View, { overview, counts }: CallsFacts): Html {
   const { words } = view.language
   const calls = overview.perHour.reduce((sum, hour) => sum + hour.calls, 0)
   const judged = overview.high + overview.medium + overview.low
@@ -58,7 +58,7 @@ function figures(view: View, { overview }: CallsFacts): Html {
     .filter((cause) => cause.state !== 'parked')
     .reduce((sum, cause) => sum + cause.runs, 0)
   return html`<dl class="figures"><div><dt>${words.callsPerDay}</dt><dd><b>${count(view, calls)}</b>${hourBars(view, overview.perHour, { small: true })}</dd></div>
-<div><dt>${words.needsAction}</dt><dd><b class="${view.badges.parked > 0 ? 'bad' : ''}">${count(view, view.badges.parked)}</b><small>${words.retryingThemselves}: ${count(view, selfHealing)}</small></dd></div>
+<div><dt>${words.needsAction}</dt><dd><b class="${counts.parked > 0 ? 'bad' : ''}">${count(view, counts.parked)}</b><small>${words.retryingThemselves}: ${count(view, selfHealing)}</small></dd></div>
 <div><dt>${words.webhookToTimeline}</dt><dd><b>${overview.p95Ms === null ? '–' : span(view, overview.p95Ms)}</b><small>${overview.p50Ms === null ? '' : `${words.median} ${span(view, overview.p50Ms)}`}</small></dd></div>
 <div><dt>${words.leadQuality}</dt><dd>${qualityBar(view, overview)}</dd></div>
 <div><dt>${words.aiCost}</dt><dd><b>${overview.costMicros === null ? '–' : money(view, overview.costMicros)}</b><small>${overview.costMicros === null ? words.noPrices : judged > 0 && `${money(view, overview.costMicros / judged)} ${words.perCall}`}</small></dd></div></dl>`

@@ -33,6 +33,8 @@ function sensible(view: View, cause: CauseLine): Html {
   if (cause.action === 'wait') {
     return html`<span class="warn">${cause.nextDueAt === null ? words.opensByItself : html`${words.goesOnAt} ${timeOfDay(view, cause.nextDueAt)}`}</span>`
   }
+  // What stopped is no call but a run over leads and the like: it is looked after where those are.
+  if (cause.callId === null) return html`<a class="button" href="/batches">${words.navBatches}</a>`
   if (!mayAct(view.visitor, 'operator')) return html``
   const text = `${cause.action === 'fix' ? words.fixedGoOn : words.retryN} ${count(view, cause.calls)}`
   return html`<a class="button ${cause.action === 'fix' ? '' : 'primary'}" href="/calls/bulk?all=1&amp;f.status=parked&amp;f.cause=${encodeURIComponent(cause.class)}">${text}</a>`

@@ -3,6 +3,7 @@ import { frame } from './frame.ts'
 import { type Html, html } from './html.ts'
 import type { View } from './view.ts'
 import type { Language } from './words/language.ts'
+import { problemWords } from './words/problem-words.ts'
 
 interface Door {
   readonly language: Language
@@ -38,12 +39,16 @@ export function linkPage(door: Door, facts: { secret: string; overTls: boolean }
   )
 }
 
-export function errorPage(door: Door, facts: { status: number; detail: string; mend: string }): string {
+export function errorPage(
+  door: Door,
+  facts: { status: number; kind: string; detail: string; mend: string; back: string },
+): string {
   const { words } = door.language
+  const { detail, mend, exactly } = problemWords(door.language, facts)
   return outside(
     door,
     facts.status === 404 ? words.notFoundTitle : words.errorTitle,
-    html`<p>${facts.detail}</p><p class="dim">${facts.mend}</p><p><a class="button" href="/calls">${words.back}</a></p>`,
+    html`<p>${detail}</p><p class="dim">${mend}</p>${exactly !== null && html`<p class="dim"><code>${exactly}</code></p>`}<p><a class="button" href="${facts.back}">${facts.back === '/calls' ? words.back : words.goBack}</a></p>`,
   )
 }
 

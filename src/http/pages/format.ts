@@ -78,6 +78,14 @@ export function timeOfDay(view: View, value: Date | string): Html {
   return html`<time datetime="${dateOf(value).toISOString()}" title="${dateTime(view, value)}">${text}</time>`
 }
 
+/** `14:00`, or of a day `26.11`. */
+export function hourLabel(view: View, value: Date, day: boolean): string {
+  return new Intl.DateTimeFormat(locales[view.language.code], {
+    ...(day ? { day: '2-digit', month: '2-digit' } : { hour: '2-digit', minute: '2-digit' }),
+    timeZone: view.timeZone,
+  }).format(value)
+}
+
 export function age(view: View, value: Date | string): Html {
   const at = dateOf(value)
   return html`<time datetime="${at.toISOString()}" title="${dateTime(view, at)}">${span(view, Math.max(0, view.now.getTime() - at.getTime()))}</time>`

@@ -1,36 +1,30 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { readBulkRetries } from '../../db/bulk-retries.ts'
 import { listDeliveries } from '../../db/deliveries.ts'
 import { listDrafts } from '../../db/drafts.ts'
 import { listPortals } from '../../db/portals.ts'
 import { closeSession } from '../../db/sessions.ts'
 import { findPassword, setPassword } from '../../db/users.ts'
-import { batchList } from '../../ops/batches.ts'
-import { botList } from '../../ops/bots.ts'
 import { readCauseList } from '../../ops/causes.ts'
 import { RowId, runOperation } from '../../ops/operation.ts'
 import { readOverview } from '../../ops/overview.ts'
 import { reviewList } from '../../ops/reviews.ts'
-import { scheduleList } from '../../ops/schedules.ts'
-import { readGateList, readStatus } from '../../ops/status.ts'
+import { readGateList } from '../../ops/status.ts'
 import { hashPassword, isPassword } from '../../password.ts'
 import { noSessionCookie } from '../session-cookie.ts'
-import { batchesPage } from './batches-page.ts'
 import { causesPage } from './causes-page.ts'
 import { deliveriesPage } from './deliveries-page.ts'
 import { accountPage } from './door.ts'
 import { overviewPage } from './overview-page.ts'
 import type { PageScope } from './page-scope.ts'
 import { reviewPage } from './review-page.ts'
-import type { Works } from './work-sections.ts'
 
 const Cursor = RowId.optional().catch(undefined)
 const Outcome = z.enum(['accepted', 'duplicate', 'ignored', 'refused']).optional().catch(undefined)
 const leastPassword = 10
 const pageRows = 50
 
-/** Causes, review, overview, deliveries, batches, and one's own account. */
+/** Causes, review, overview, deliveries, and one's own account. */
 export async function otherRoutes(scope: FastifyInstance, options: { pages: PageScope }): Promise<void> {
   const { pages } = options
   const { app } = pages
@@ -71,20 +65,6 @@ export async function otherRoutes(scope: FastifyInstance, options: { pages: Page
     const nextCursor = rows.length > pageRows ? (deliveries.at(-1)?.id ?? null) : null
     return pages.send(reply, deliveriesPage(view, { deliveries, nextCursor, outcome, portal, portals }))
   })
-  scope.get('/batches', async (request, reply) => {
-    const visitor = pages.visitor(request)
-    const [view, retries, status, runs, bots, schedules] = await Promise.all([
-      pages.view(request),
-      readBulkRetries(app.db, { limit: 30 }),
-      readStatus(app),
-      runOperation(app, batchList, { limit: 20 }, visitor),
-      runOperation(app, botList, {}, visitor),
-      runOperation(app, scheduleList, {}, visitor),
-    ])
-    const works = { ...(runs as object), ...(bots as object), ...(schedules as object) } as Works
-    return pages.send(reply, batchesPage(view, { retries, portals: status.portals, works }))
-  })
-
   scope.get('/account', async (request, reply) => pages.send(reply, accountPage(await pages.view(request))))
   scope.post<{ Body: Record<string, string> }>('/account', async (request, reply) => {
     const { session } = pages.visitor(request)

@@ -57,6 +57,7 @@ const flashes: Readonly<Record<string, string>> = {
   cause: 'didCause',
   gate: 'didGate',
   password: 'passwordSaved',
+  kept: 'didKept',
 }
 
 export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visitor>): PageScope {
@@ -105,7 +106,7 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
       reply
         .headers({
           'content-security-policy': policyOf(nonce),
-          'referrer-policy': 'no-referrer',
+          'referrer-policy': 'same-origin',
           'cross-origin-opener-policy': 'same-origin',
           vary: 'accept-language, cookie',
         })
@@ -140,9 +141,18 @@ export function tellProblems(scope: FastifyInstance, pages: PageScope): void {
   scope.setErrorHandler((error, request, reply) => {
     const problem = readProblem(error)
     if (problem === null) throw error
-    const facts = { status: problem.status, detail: problem.message, mend: problem.mend }
+    const { status, kind, message, mend } = problem
+    const facts = { status, kind, detail: message, mend, back: cameFrom(request) }
     return pages.send(reply.code(problem.status).headers(problem.headers), errorPage(pages.door(request), facts))
   })
+}
+
+/** The page whose button was pressed, so that a mistake is mended where it was made. */
+function cameFrom(request: FastifyRequest): string {
+  const { referer } = request.headers
+  if (request.method !== 'POST' || referer === undefined || !URL.canParse(referer)) return '/calls'
+  const { host, pathname, search } = new URL(referer)
+  return host === request.host ? safePath(`${pathname}${search}`) : '/calls'
 }
 
 /** A path of this server to go back to; anything else leads to the list. */

@@ -4,10 +4,12 @@ import type { App } from '../../context.ts'
 import type { Auth, Visitor } from '../auth.ts'
 import { actionRoutes } from './action-routes.ts'
 import { audioRoutes } from './audio-routes.ts'
+import { batchRoutes } from './batch-routes.ts'
 import { callRoutes } from './call-routes.ts'
 import { doorRoutes } from './door-routes.ts'
 import { otherRoutes } from './other-routes.ts'
 import { createPageScope, guardPages } from './page-scope.ts'
+import { peopleRoutes } from './people-routes.ts'
 
 const mostFormBytes = 64 * 1024
 
@@ -32,6 +34,8 @@ export async function pageRoutes(
     guardPages(inside, pages, { auth, visitors })
     await inside.register(callRoutes, { pages })
     await inside.register(otherRoutes, { pages })
+    await inside.register(batchRoutes, { pages })
+    await inside.register(peopleRoutes, { pages })
     await inside.register(actionRoutes, { pages })
     await inside.register(audioRoutes, { pages })
   })

@@ -1,5 +1,6 @@
 import type { StoredFile } from '../portal.ts'
 import { fail, ok, type Reply } from '../reply.ts'
+import type { Switches } from '../switches.ts'
 import type { Context, Route, World } from '../world.ts'
 
 const types: Record<string, string> = { mp3: 'audio/mpeg', wav: 'audio/wav', ogg: 'audio/ogg', m4a: 'audio/mp4' }
@@ -32,6 +33,8 @@ function bytesReply(file: StoredFile, range: string | undefined): Reply {
   }
 }
 
+const rangeOf = (switches: Switches, range: string | undefined) => (switches.ranges === 'honoured' ? range : undefined)
+
 /** The signed link, which asks for no key; whoever has the link has the recording. */
 export function signedDownload(world: World, token: string, range: string | undefined): Reply {
   const opened = world.openSigned(token)
@@ -39,7 +42,7 @@ export function signedDownload(world: World, token: string, range: string | unde
   if (!opened)
     return { status: 403, json: { error: 'expired_token', error_description: 'The link is no longer valid' } }
   return file
-    ? bytesReply(file, range)
+    ? bytesReply(file, rangeOf(opened.portal.switches, range))
     : { status: 404, json: { error: 'ERROR_NOT_FOUND', error_description: 'Could not find entity' } }
 }
 
@@ -58,7 +61,9 @@ export const fileRoutes: readonly Route[] = [
     run: (context) =>
       context.portal.switches.fileDownload === 'urlOnly'
         ? fail(404, 'NOT_FOUND', 'Route not found')
-        : withFile(context, (file) => bytesReply(file, context.request.headers.range)),
+        : withFile(context, (file) =>
+            bytesReply(file, rangeOf(context.portal.switches, context.request.headers.range)),
+          ),
   },
   {
     name: 'files.get',

@@ -88,6 +88,22 @@ document.addEventListener('keydown', (event) => {
   act()
 })
 
+// ---- what is shown once can be copied; a plain http page has no clipboard of its own
+for (const button of $$('[data-copy]')) {
+  const text = document.getElementById(button.dataset.copy)
+  if (text === null) continue
+  button.hidden = false
+  button.addEventListener('click', async () => {
+    getSelection()?.selectAllChildren(text)
+    try {
+      await navigator.clipboard.writeText(text.textContent)
+    } catch {
+      document.execCommand('copy')
+    }
+    button.textContent = button.dataset.done
+  })
+}
+
 // ---- live rows
 let paused = false
 let source = null
@@ -155,7 +171,9 @@ const refreshPage = async () => {
   if (!answer.ok) return
   const next = $('main', new DOMParser().parseFromString(await answer.text(), 'text/html'))
   const wave = $('#player')
-  for (const [index, part] of [...next.children].entries()) {
+  // Parts that are moved over are no longer children of `next`.
+  const parts = [...next.children]
+  for (const [index, part] of parts.entries()) {
     const old = main.children[index]
     if (old === undefined) main.append(part)
     else if (
@@ -166,7 +184,7 @@ const refreshPage = async () => {
       continue
     else if (old.outerHTML !== part.outerHTML) old.replaceWith(part)
   }
-  while (main.children.length > next.children.length) main.lastElementChild.remove()
+  while (main.children.length > parts.length) main.lastElementChild.remove()
   main.dataset.stamp = next.dataset.stamp
   document.dispatchEvent(new Event('page-changed'))
 }

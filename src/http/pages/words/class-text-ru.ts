@@ -1,4 +1,5 @@
 import type { ClassText } from '../../../wire/class-text.ts'
+import { endTextsRu } from './end-text-ru.ts'
 
 const goesOn = 'Всё, что ждало, продолжится само.'
 const newKey = `Укажите действующий ключ в VIBECODE_API_KEY и перезапустите, затем выполните callsift doctor. ${goesOn}`
@@ -8,6 +9,7 @@ const noRepeat = 'Повтор ничего не изменит: посмотр�
 
 /** What `wire/class-text.ts` says, in Russian; a test holds the two together. */
 export const classTextsRu: Readonly<Record<string, ClassText>> = {
+  ...endTextsRu,
   rate_limited: {
     title: 'VibeCode просит подождать (лимит запросов)',
     mend: 'Ничего делать не нужно: запросы не отправляются, пока лимит не обновится.',
@@ -244,6 +246,53 @@ export const classTextsRu: Readonly<Record<string, ClassText>> = {
   too_short: { title: 'Запись слишком коротка для оценки', mend: 'Ничего делать не нужно.' },
   transcript_only: { title: 'Просили только расшифровку', mend: 'Ничего делать не нужно.' },
   cancelled: { title: 'Отменено человеком', mend: 'Ничего делать не нужно.' },
+  recording_changed: { title: 'Запись тем временем заменили', mend: 'Ничего делать не нужно: план составят заново.' },
+  recording_truncated: { title: 'Запись оборвалась в пути', mend: selfHealing },
+  recording_host_error: { title: 'У сервера с записью неполадки', mend: selfHealing },
+  recording_host_unreachable: {
+    title: 'Сервер с записью недоступен',
+    mend: 'Проверьте, что он работает и доступен с этой машины, затем повторите.',
+  },
+  recording_refused: {
+    title: 'Сервер не отдаёт запись',
+    mend: 'Откройте запись на портале и проверьте, что она звучит, затем повторите.',
+  },
+  recording_tls_invalid: {
+    title: 'Сертификат сервера с записью недействителен',
+    mend: 'Обновите его или добавьте его центр в NODE_EXTRA_CA_CERTS, затем повторите.',
+  },
+  link_expired: { title: 'Ссылка на запись истекла', mend: 'Ничего делать не нужно: будет запрошена новая.' },
+  blocked_url: {
+    title: 'По такому адресу записи не берутся',
+    mend: 'Укажите https-адрес самой записи.',
+  },
+  blocked_address: {
+    title: 'Запись лежит в частной сети',
+    mend: 'Если так и задумано, назовите узел в CALLSIFT_ALLOW_HOSTS и повторите.',
+  },
+  nothing_to_locate: {
+    title: 'По звонку не найти записи: не назван ни CALL_ID, ни дело',
+    mend: 'Отправьте его снова с CALL_ID или делом CRM.',
+  },
+  unknown_entity_type: {
+    title: 'Звонок связан с записью CRM, у которой нет ленты',
+    mend: 'Назначьте сделку, лид, контакт или компанию.',
+  },
+  pages_do_not_advance: {
+    title: 'Портал дважды отдал одну страницу',
+    mend: `Повторите. ${report}`,
+  },
+  portal_busy: { title: 'Портал занят: больше запросов сразу он не выполняет', mend: selfHealing },
+  paced: { title: 'Запросы идут с паузами, чтобы ключ не блокировали', mend: selfHealing },
+  lease_lost: { title: 'Шаг перешёл к другому обработчику', mend: 'Ничего делать не нужно.' },
+  record_away: { title: 'База данных не ответила', mend: selfHealing },
+  restarted: { title: 'Программа была перезапущена', mend: selfHealing },
+  unknown_step: {
+    title: 'Шаг принадлежит другой версии Callsift',
+    mend: 'Запустите обработчик той версии, которая его создала.',
+  },
+  lead_gone: { title: 'Лида больше нет в CRM', mend: 'Ничего делать не нужно.' },
+  unchanged: { title: 'Без изменений с прошлой оценки', mend: 'Ничего делать не нужно.' },
   portal_removed: { title: 'Портал удалён', mend: 'Добавьте его снова и повторите.' },
   portal_unavailable: { title: 'Портал недоступен', mend: selfHealing },
 }

@@ -2,29 +2,17 @@ import type { Language } from './language.ts'
 
 const words = {
   en: {
-    runs: 'Runs of workflows',
-    noRuns: 'No workflow has run over a portal yet.',
     bots: 'Chat bots',
     asked: 'last asked',
     off: 'off',
     withPerson: 'With a person',
-    began: 'began',
-    next: 'next',
-    paused: 'paused',
-    leftOut: 'left out',
     noMessages: 'nothing was said to it lately',
   },
   ru: {
-    runs: 'Запуски процессов',
-    noRuns: 'Процессы ещё не запускались.',
     bots: 'Чат-боты',
     asked: 'последний опрос',
     off: 'выключен',
     withPerson: 'У человека',
-    began: 'начат',
-    next: 'следующий',
-    paused: 'на паузе',
-    leftOut: 'пропущен',
     noMessages: 'в последнее время ему не писали',
   },
 } as const
