@@ -16,8 +16,8 @@ export interface Used extends Amounts {
 
 /** Money held back for a request under way. */
 export interface Hold {
-  /** Once: what it used at last; null = nothing. */
-  settle(used: Used | null): void
+  /** Once: what it used at last, by provider; empty = nothing. */
+  settle(used: readonly Used[]): void
 }
 
 export interface Meter {
@@ -146,7 +146,7 @@ export function createMeter(db: Database, log: Log, now: () => number): Meter {
   return {
     hold: async (key, price, most) => {
       if (key.tokensPerDay === null && key.budgetMicros === null) {
-        return { settle: (used) => void (used !== null && settleFor(key, used)) }
+        return { settle: (used) => used.forEach((one) => void settleFor(key, one)) }
       }
       const spent = await load(key)
       const held = costMicros(price, most)
@@ -164,9 +164,10 @@ export function createMeter(db: Database, log: Log, now: () => number): Meter {
       return {
         settle: (used) => {
           spent.heldMicros -= held
-          if (used === null) return
-          spent.micros += settleFor(key, used)
-          spent.tokens += used.promptTokens + used.completionTokens
+          for (const one of used) {
+            spent.micros += settleFor(key, one)
+            spent.tokens += one.promptTokens + one.completionTokens
+          }
         },
       }
     },
