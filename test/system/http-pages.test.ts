@@ -21,6 +21,7 @@ const everyPage = [
   '/overview?window=7d',
   '/deliveries',
   '/batches',
+  '/router',
   '/account',
 ]
 

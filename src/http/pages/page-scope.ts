@@ -56,6 +56,7 @@ const flashes: Readonly<Record<string, string>> = {
   cause: 'didCause',
   gate: 'didGate',
   password: 'passwordSaved',
+  'router-key': 'didRouterKey',
 }
 
 export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visitor>): PageScope {

@@ -8,6 +8,7 @@ import { callRoutes } from './call-routes.ts'
 import { doorRoutes } from './door-routes.ts'
 import { otherRoutes } from './other-routes.ts'
 import { createPageScope, guardPages } from './page-scope.ts'
+import { routerRoutes } from './router-routes.ts'
 
 const mostFormBytes = 64 * 1024
 
@@ -34,5 +35,6 @@ export async function pageRoutes(
     await inside.register(otherRoutes, { pages })
     await inside.register(actionRoutes, { pages })
     await inside.register(audioRoutes, { pages })
+    await inside.register(routerRoutes, { pages })
   })
 }
