@@ -8,6 +8,7 @@ import { measureLongCall } from './long-call.ts'
 import { measurePacing } from './pacing.ts'
 import { measureEmbeddedPipeline, measurePipeline } from './pipeline.ts'
 import { note, printTable, type Row } from './report.ts'
+import { measureRouter } from './router.ts'
 import { measureSoak } from './soak.ts'
 import { measureStarts } from './starts.ts'
 
@@ -21,9 +22,11 @@ const { values, positionals } = parseArgs({
 })
 const wanted = (name: string) => positionals.length === 0 || positionals.includes(name)
 const rows: Row[] = []
-// Sound alone needs no stores.
-const stores = positionals.length === 1 && wanted('audio') ? null : await startStores()
+// Sound needs no stores, and the router brings its own.
+const alone = positionals.length > 0 && positionals.every((name) => name === 'audio' || name === 'router')
+const stores = alone ? null : await startStores()
 try {
+  if (wanted('router')) rows.push(...(await measureRouter()))
   if (wanted('audio')) rows.push(...(await measureLongCall(65, values.full || positionals.length > 0 ? 2_000 : 200)))
   if (wanted('audio')) rows.push(...(await measureAudio(values.full || positionals.length > 0 ? 65 : 10)))
   if (stores !== null && wanted('ingest')) {

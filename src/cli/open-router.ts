@@ -6,18 +6,17 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 
 /** The AI Router on the program's record: before what the operator's file names, else before VibeCode, else before the sandbox. */
 export async function openRouter(
-  app: App,
+  { config, db, sealer, log }: Pick<App, 'config' | 'db' | 'sealer' | 'log'>,
   where: { readonly host: string; readonly port: number; readonly sandbox: Sandbox | null },
 ): Promise<Router> {
-  const { config } = app
   const played = where.sandbox?.addPortal({ name: 'router' }).key.value
   const settings =
     (await readSettingsFile(config.router.file)) ??
     hostedSettings(where.sandbox?.url ?? config.vibecodeBaseUrl, played ?? config.secrets.apiKey)
   return await startRouter({
-    db: app.db,
-    sealer: app.sealer,
-    log: app.log.child({ part: 'router' }),
+    db,
+    sealer,
+    log: log.child({ part: 'router' }),
     settings,
     host: where.host,
     port: where.port,

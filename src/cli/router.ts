@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import type { App } from '../context.ts'
@@ -48,9 +49,8 @@ interface Alone {
 
 /** The router without the rest of the service. An embedded record is owned meanwhile, with a door on this machine for our own verbs. */
 async function startAlone(config: Config, log: Log, host: string, port: number): Promise<Alone> {
-  const [{ holdFolder }, { openApp }, { openRouter }] = await Promise.all([
+  const [{ holdFolder }, { openRouter }] = await Promise.all([
     import('../db/owner-lock.ts'),
-    import('../context.ts'),
     import('./open-router.ts'),
   ])
   const owner = config.hasDatabase ? null : await holdFolder(config.dataDir)
@@ -65,12 +65,11 @@ async function startAlone(config: Config, log: Log, host: string, port: number):
     for (const closeOne of closers.splice(0)) await closeOne(drainMs)
   }
   try {
-    const app = await openApp(config, log)
-    closers.unshift((drainMs) => app.close({ drainMs }))
-    if (owner !== null) closers.unshift(await openDoor(app, owner.publish))
+    const record = owner === null ? await openRecord(config, log) : await openWhole(config, log, owner.publish)
+    closers.unshift(record.close)
     const sandbox = config.mode === 'live' ? null : await (await import('../sandbox/sandbox.ts')).startSandbox({ log })
     if (sandbox !== null) closers.unshift(async () => await sandbox.close())
-    const router = await openRouter(app, { host, port, sandbox })
+    const router = await openRouter({ config, log, ...record }, { host, port, sandbox })
     closers.unshift(router.close)
     return { url: router.url, close }
   } catch (error) {
@@ -79,10 +78,48 @@ async function startAlone(config: Config, log: Log, host: string, port: number):
   }
 }
 
-async function openDoor(app: App, publish: (url: string, token: string) => void): Promise<() => Promise<void>> {
-  const { createHttpServer } = await import('../http/server.ts')
-  const localToken = randomBytes(32).toString('base64url')
-  const door = await createHttpServer(app, { host: '127.0.0.1', port: 0, localToken })
-  publish(door.url, localToken)
-  return door.close
+type OpenRecord = Pick<App, 'db' | 'sealer'> & { close(drainMs: number): Promise<void> }
+
+/** What the router needs of a record that others reach too, and nothing more: queues and pages would be half of its memory. */
+async function openRecord(config: Config, log: Log): Promise<OpenRecord> {
+  const [{ openDatabase }, { migrate }, { createSealer, findPreviousKey, readSecretKey }, { removeLeftovers }] =
+    await Promise.all([
+      import('../db/connect.ts'),
+      import('../db/migrate.ts'),
+      import('../seal.ts'),
+      import('../audio/temp.ts'),
+    ])
+  const { databaseUrl = '', secretKey, previousSecretKey } = config.secrets
+  const { db, close } = await openDatabase({ databaseUrl }, log)
+  try {
+    await migrate(db)
+    const sealer = createSealer(
+      await readSecretKey(secretKey, config.dataDir),
+      await findPreviousKey(previousSecretKey, config.dataDir),
+    )
+    await removeLeftovers(join(config.dataDir, 'temp'))
+    return { db, sealer, close }
+  } catch (error) {
+    await close().catch(() => undefined)
+    throw error
+  }
+}
+
+/** The program on an embedded record, which is this process's alone: our own verbs come in by a door on this machine. */
+async function openWhole(config: Config, log: Log, publish: (url: string, token: string) => void): Promise<OpenRecord> {
+  const [{ openApp }, { createHttpServer }] = await Promise.all([import('../context.ts'), import('../http/server.ts')])
+  const app = await openApp(config, log)
+  try {
+    const localToken = randomBytes(32).toString('base64url')
+    const door = await createHttpServer(app, { host: '127.0.0.1', port: 0, localToken })
+    publish(door.url, localToken)
+    const close = async (drainMs: number) => {
+      await door.close()
+      await app.close({ drainMs })
+    }
+    return { db: app.db, sealer: app.sealer, close }
+  } catch (error) {
+    await app.close({ drainMs: 0 }).catch(() => undefined)
+    throw error
+  }
 }

@@ -42,6 +42,12 @@ export async function listCredentials(db: Queryable, tenant: string): Promise<Ro
   ).rows
 }
 
+/** What people call them, of all tenants. */
+export async function listCredentialLabels(db: Queryable): Promise<{ id: string; label: string }[]> {
+  return (await sql<{ id: string; label: string }>`select id::text, label from callsift.router_credentials`.execute(db))
+    .rows
+}
+
 /** False where the tenant has one for this provider (and address) already. */
 export async function insertCredential(
   db: Queryable,

@@ -49,6 +49,20 @@ export async function listRouterUsage(
   ).rows
 }
 
+/** What each key has used this day and this calendar month (UTC); keys that used nothing have no row. */
+export async function listSpent(
+  db: Queryable,
+  day: string,
+): Promise<{ keyId: string; tokensToday: number; microsThisMonth: number }[]> {
+  return (
+    await sql<{ keyId: string; tokensToday: number; microsThisMonth: number }>`select key_id::text as "keyId",
+      coalesce(sum(prompt_tokens + completion_tokens) filter (where day = ${day}::date), 0)::float8 as "tokensToday",
+      sum(cost_micros)::float8 as "microsThisMonth"
+    from callsift.router_usage where day >= date_trunc('month', ${day}::date)::date and day <= ${day}::date
+    group by key_id`.execute(db)
+  ).rows
+}
+
 /** What a key has used this day and this calendar month (UTC). */
 export async function readSpent(
   db: Queryable,

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { listCredentialLabels } from '../db/router-credentials.ts'
 import { createRouterKey, listRouterKeys, openKeyDigest, revokeRouterKey } from '../db/router-keys.ts'
-import { listRouterUsage } from '../db/router-usage.ts'
+import { listRouterUsage, listSpent } from '../db/router-usage.ts'
+import { routerCurrency } from '../wire/router-currency.ts'
 import { defineOperation, OperationError, RowId } from './operation.ts'
 
 const Tenant = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,59}$/, 'must be small letters, digits, - and _')
@@ -32,10 +34,21 @@ export const routerKeyCreate = defineOperation({
 
 export const routerKeyList = defineOperation({
   name: 'router.key.list',
-  summary: 'Lists the keys of the AI Router, without the keys themselves.',
+  summary:
+    'Lists the keys of the AI Router, without the keys themselves, with what each has used today and this month.',
   role: 'admin',
   input: z.strictObject({}),
-  run: async ({ db }) => ({ keys: await listRouterKeys(db) }),
+  run: async ({ db }) => {
+    const [keys, spent] = await Promise.all([listRouterKeys(db), listSpent(db, new Date().toISOString().slice(0, 10))])
+    const of = new Map(spent.map((row) => [row.keyId, row]))
+    return {
+      keys: keys.map((key) => ({
+        ...key,
+        tokensToday: of.get(key.id)?.tokensToday ?? 0,
+        microsThisMonth: of.get(key.id)?.microsThisMonth ?? 0,
+      })),
+    }
+  },
 })
 
 export const routerKeyRevoke = defineOperation({
@@ -61,6 +74,20 @@ export const routerUsage = defineOperation({
   input: z.strictObject({ days: z.coerce.number().int().min(1).max(366).default(7) }),
   run: async ({ db }, { days }) => {
     const since = new Date(Date.now() - (days - 1) * 86_400_000).toISOString().slice(0, 10)
-    return { days, rows: await listRouterUsage(db, { since }) }
+    const [rows, keys, credentials] = await Promise.all([
+      listRouterUsage(db, { since }),
+      listRouterKeys(db),
+      listCredentialLabels(db),
+    ])
+    return {
+      days,
+      since,
+      currency: routerCurrency,
+      rows,
+      names: {
+        keys: Object.fromEntries(keys.map(({ id, name }) => [id, name])),
+        credentials: Object.fromEntries(credentials.map(({ id, label }) => [id, label])),
+      },
+    }
   },
 })

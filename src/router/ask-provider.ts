@@ -20,10 +20,10 @@ export async function askProvider(
   maxBytes: number,
 ): Promise<Asked> {
   try {
-    const { pathname } = new URL(where.baseUrl)
-    const { statusCode, body } = await kit.asking.upstreams.at(where.baseUrl, where.guarded).request({
+    const place = kit.asking.upstreams.at(where.baseUrl, where.guarded)
+    const { statusCode, body } = await place.dispatcher.request({
       method: 'GET',
-      path: `${pathname.replace(/\/+$/, '')}${path}`,
+      path: `${place.path}${path}`,
       headers: { accept: 'application/json', ...where.headers },
       signal: AbortSignal.timeout(kit.windows.checkMs),
     })

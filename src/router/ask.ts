@@ -67,10 +67,10 @@ async function tryTarget(
     let response: Dispatcher.ResponseData
     try {
       const { headers, body } = question.body(target)
-      const { pathname } = new URL(target.baseUrl)
-      response = await asking.upstreams.at(target.baseUrl, target.guarded).request({
+      const { dispatcher, path } = asking.upstreams.at(target.baseUrl, target.guarded)
+      response = await dispatcher.request({
         method: 'POST',
-        path: `${pathname.replace(/\/+$/, '')}${question.path}`,
+        path: `${path}${question.path}`,
         headers: { ...target.headers(), ...headers },
         body,
         signal,

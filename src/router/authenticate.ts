@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Database } from '../db/connect.ts'
 import { findRouterKey, type RouterKey } from '../db/router-keys.ts'
+import { createMemory } from './memory.ts'
 import { RouterError } from './router-error.ts'
 
 export interface Keys {
@@ -10,7 +12,6 @@ export interface Keys {
 
 /** So long a key is believed without being looked up: what a revocation may be late by. */
 const trustMs = 1_000
-/** A flood of wrong keys must not fill the memory. */
 const mostRemembered = 10_000
 
 function readKey(headers: IncomingHttpHeaders): string {
@@ -28,24 +29,20 @@ function readKey(headers: IncomingHttpHeaders): string {
 
 const invalid = () => new RouterError('INVALID_API_KEY', 'The API key does not exist or is no longer in force.')
 
-/** Looks keys up by their digest, at most once a second each. */
+const shape = /^vibe_(api|app)_[A-Za-z0-9_-]{20,100}$/
+
+/** Looks keys up by their digest, at most once a second each; in between by a hash that is cheaper, and no key either. */
 export function createKeys(db: Database, digest: (key: string) => string, now: () => number): Keys {
-  const remembered = new Map<string, { readonly key: RouterKey | null; readonly untilMs: number }>()
-
-  const find = async (text: string): Promise<RouterKey | null> => {
-    if (!/^vibe_(api|app)_[A-Za-z0-9_-]{20,100}$/.test(text)) return null
-    const name = digest(text)
-    const known = remembered.get(name)
-    if (known !== undefined && known.untilMs > now()) return known.key
-    const key = await findRouterKey(db, name)
-    if (remembered.size >= mostRemembered) remembered.clear()
-    remembered.set(name, { key, untilMs: now() + trustMs })
-    return key
-  }
-
+  const memory = createMemory(async (text) => await findRouterKey(db, digest(text)), {
+    trustMs,
+    most: mostRemembered,
+    now,
+    nameOf: (text) => hash('sha256', text, 'base64'),
+  })
   return {
     authenticate: async (headers, scope) => {
-      const key = await find(readKey(headers))
+      const text = readKey(headers)
+      const key = shape.test(text) ? await memory.read(text) : null
       if (key === null || key.revokedAt !== null) throw invalid()
       if (key.expiresAt !== null && key.expiresAt.getTime() <= now()) throw invalid()
       if (!key.scopes.includes(scope)) {

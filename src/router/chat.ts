@@ -36,9 +36,9 @@ export async function chat(kit: Kit, exchange: Exchange): Promise<void> {
       }),
     })
     const relay = wanted.stream ? relayStream : relayWhole
-    hold.settle(await relay({ kit, exchange, wanted, answer, headers }))
+    hold.settle([await relay({ kit, exchange, wanted, answer, headers })])
   } catch (error) {
-    hold.settle(null)
+    hold.settle([])
     throw error
   }
 }

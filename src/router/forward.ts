@@ -32,13 +32,12 @@ export async function forward(kit: Kit, exchange: Exchange, path: string): Promi
     if (typeof value === 'string') headers[name] = value
   }
   if (upstream.apiKey !== undefined) headers['x-api-key'] = upstream.apiKey
-  const { pathname } = new URL(upstream.baseUrl)
+  const place = kit.asking.upstreams.at(upstream.baseUrl, false)
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
-  const answer = await kit.asking.upstreams
-    .at(upstream.baseUrl, false)
+  const answer = await place.dispatcher
     .request({
       method: request.method ?? 'GET',
-      path: `${pathname.replace(/\/+$/, '')}${path.slice('/v1'.length)}`,
+      path: `${place.path}${path.slice('/v1'.length)}`,
       headers,
       body: hasBody ? request : null,
       signal,

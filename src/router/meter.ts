@@ -16,8 +16,8 @@ export interface Used extends Amounts {
 
 /** Money held back for a request under way. */
 export interface Hold {
-  /** Once: what it used at last; null = nothing. */
-  settle(used: Used | null): void
+  /** Once: what it used at last, by provider; empty = nothing. */
+  settle(used: readonly Used[]): void
 }
 
 export interface Meter {
@@ -36,11 +36,23 @@ interface Spent {
   loadedAtMs: number
 }
 
+const dayMs = 86_400_000
 const flushEveryMs = 500
 /** Other processes' use of the same key is seen after so long. */
 const reloadMs = 5_000
 
-const dayOf = (atMs: number) => new Date(atMs).toISOString().slice(0, 10)
+/** Asked with every request; the day is another one once in a day. */
+function createCalendar(): (atMs: number) => string {
+  let [begunMs, text] = [Number.NaN, '']
+  return (atMs) => {
+    if (!(atMs >= begunMs && atMs < begunMs + dayMs)) {
+      begunMs = Math.floor(atMs / dayMs) * dayMs
+      text = new Date(begunMs).toISOString().slice(0, 10)
+    }
+    return text
+  }
+}
+
 const nameOf = (row: RouterUsage) => `${row.keyId}\n${row.day}\n${row.credentialId}\n${row.model}`
 
 function sum(one: RouterUsage, other: RouterUsage): RouterUsage {
@@ -57,6 +69,7 @@ function sum(one: RouterUsage, other: RouterUsage): RouterUsage {
 
 /** Counts in memory and writes sums twice a second: a row a request would be the slowest part of it. */
 export function createMeter(db: Database, log: Log, now: () => number): Meter {
+  const dayOf = createCalendar()
   let pending = new Map<string, RouterUsage>()
   const limited = new Map<string, Spent>()
   let writing: Promise<void> = Promise.resolve()
@@ -133,7 +146,7 @@ export function createMeter(db: Database, log: Log, now: () => number): Meter {
   return {
     hold: async (key, price, most) => {
       if (key.tokensPerDay === null && key.budgetMicros === null) {
-        return { settle: (used) => void (used !== null && settleFor(key, used)) }
+        return { settle: (used) => used.forEach((one) => void settleFor(key, one)) }
       }
       const spent = await load(key)
       const held = costMicros(price, most)
@@ -151,9 +164,10 @@ export function createMeter(db: Database, log: Log, now: () => number): Meter {
       return {
         settle: (used) => {
           spent.heldMicros -= held
-          if (used === null) return
-          spent.micros += settleFor(key, used)
-          spent.tokens += used.promptTokens + used.completionTokens
+          for (const one of used) {
+            spent.micros += settleFor(key, one)
+            spent.tokens += one.promptTokens + one.completionTokens
+          }
         },
       }
     },
@@ -166,7 +180,7 @@ export function createMeter(db: Database, log: Log, now: () => number): Meter {
 }
 
 function dayIsSpent(nowMs: number): RouterError {
-  const seconds = Math.max(1, Math.ceil((86_400_000 - (nowMs % 86_400_000)) / 1000))
+  const seconds = Math.max(1, Math.ceil((dayMs - (nowMs % dayMs)) / 1000))
   const headers = { 'x-ratelimit-reset': String(seconds), 'retry-after': String(seconds), 'x-should-retry': 'false' }
   return new RouterError('RATE_LIMIT_EXCEEDED', "The key's tokens of this day (UTC) are used up.", { headers })
 }

@@ -123,7 +123,11 @@ export function createModels(
     return [...listed, ...byHand]
   }
 
-  const list = (tenant: Tenant): Target[] => {
+  /** A tenant that is read anew is another object: what is remembered of it goes with it. */
+  const lists = new WeakMap<Tenant, Map<string, Target>>()
+  const listOf = (tenant: Tenant): Map<string, Target> => {
+    const known = lists.get(tenant)
+    if (known !== undefined) return known
     const found = new Map(own)
     for (const credential of tenant.credentials) {
       if (credential.state === 'invalid') continue
@@ -131,14 +135,15 @@ export function createModels(
         if (!found.has(target.modelId)) found.set(target.modelId, target)
       }
     }
-    return [...found.values()]
+    lists.set(tenant, found)
+    return found
   }
 
   const find = (tenant: Tenant, id: string, kind: Kind): Target => {
     const mine = own.get(id)
     if (mine?.kind === kind) return mine
-    const target = list(tenant).find((one) => one.modelId === id && one.kind === kind)
-    if (target !== undefined) return target
+    const target = listOf(tenant).get(id)
+    if (target?.kind === kind) return target
     const known =
       listedModels.some((model) => model.id === id && model.kind === kind) ||
       (tenant.credentials.some((one) => one.state === 'invalid') && byInvalid(tenant, id))
@@ -172,7 +177,7 @@ export function createModels(
   }
 
   return {
-    list,
+    list: (tenant) => [...listOf(tenant).values()],
     statusOf,
     headersOf,
     baseUrlOf,
@@ -188,7 +193,8 @@ export function createModels(
       const first = find(tenant, wanted, kind)
       const others = (fallbacks.get(wanted) ?? [])
         .filter((other) => statusOf(other).status !== 'DISABLED')
-        .flatMap((other) => list(tenant).filter((target) => target.modelId === other && target.kind === kind))
+        .flatMap((other) => listOf(tenant).get(other) ?? [])
+        .filter((target) => target.kind === kind)
       const headers: Record<string, string> = {
         ...(status === 'DEPRECATED' ? { deprecation: 'true' } : {}),
         ...(status !== 'ACTIVE' && replacement !== null ? { 'x-model-replacement': replacement } : {}),

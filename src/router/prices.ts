@@ -1,3 +1,4 @@
+import { routerCurrency } from '../wire/router-currency.ts'
 import listed from './prices.json' with { type: 'json' }
 
 /** In millionths of the currency, for a million tokens or a minute of audio. */
@@ -29,7 +30,7 @@ interface Row {
 }
 
 export const pricesVersion = listed.version
-export const currency = listed.currency
+export const currency = routerCurrency
 
 export const listedModels: readonly ListedModel[] = (listed.models as readonly Row[]).map((row) => ({
   id: row.id,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { jsonDepth, maxJsonDepth } from '../vibecode/answer-body.ts'
 import { doubledKey } from './doubled-key.ts'
@@ -34,12 +35,8 @@ async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Bu
 /** Reads a JSON object strictly: UTF-8 without a mark, bounded depth, no key twice. Throws `RouterError` invalid_request. */
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<JsonObject> {
   const bytes = await readBytes(request, maxBytes)
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw bad('The body is not UTF-8.')
-  }
+  if (!isUtf8(bytes)) throw bad('The body is not UTF-8.')
+  const text = bytes.toString('utf8')
   if (jsonDepth(bytes) > maxJsonDepth) throw bad(`The body is nested deeper than ${maxJsonDepth}.`)
   let value: unknown
   try {

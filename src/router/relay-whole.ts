@@ -37,13 +37,20 @@ export async function relayWhole(relay: Relay): Promise<Used> {
 async function readCompletion({ answer, exchange }: Relay): Promise<JsonObject> {
   let value: unknown
   try {
-    value = JSON.parse((await readBytes(answer.response.body, maxAnswerBytes)).toString('utf8'))
+    value = JSON.parse(await readText(answer))
   } catch (cause) {
     if (exchange.signal.aborted) throw exchange.signal.reason
     throw new RouterError('ai_provider_unavailable', "The provider's answer could not be read.", { cause })
   }
   if (isObject(value) && Array.isArray(value['choices']) && value['choices'].length > 0) return value
   throw new RouterError('ai_provider_unavailable', "The provider's answer is no completion.")
+}
+
+/** Where the length is told, undici's own reading is cheaper than a walk over the pieces. */
+async function readText({ response: { headers, body } }: Relay['answer']): Promise<string> {
+  const length = headers['content-length']
+  if (typeof length === 'string' && Number(length) <= maxAnswerBytes) return await body.text()
+  return (await readBytes(body, maxAnswerBytes)).toString('utf8')
 }
 
 function completeChoice(choice: unknown, index: number): unknown {

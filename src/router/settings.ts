@@ -37,6 +37,16 @@ const Shape = z.strictObject({
   models: z.array(OwnModel).default([]),
   /** The upstream that gets whatever is no route of the router: for the pipeline, which knows one address. */
   behind: z.string().optional(),
+  /** Recordings that are longer or larger are cut in pauses and heard in parts. Absent: all go as they come. */
+  cut: z
+    .strictObject({
+      wholeMinutes: z.number().positive().max(240).default(28),
+      partMinutes: z.number().positive().max(240).default(25),
+      partMb: z.number().positive().max(2_000).default(24),
+      /** Parts of one recording that are heard at a time. */
+      atOnce: z.int().min(1).max(16).default(3),
+    })
+    .optional(),
   defaultModel: modelId.optional(),
   defaultSpeechModel: modelId.optional(),
   aliases: z.record(z.string(), modelId).default({}),
@@ -60,6 +70,7 @@ const Shape = z.strictObject({
 })
 
 export type RouterSettings = z.output<typeof Shape>
+export type CutSettings = NonNullable<RouterSettings['cut']>
 export type OwnModel = z.output<typeof OwnModel>
 
 const withoutSlash = (address: string) => address.replace(/\/+$/, '')

@@ -38,7 +38,12 @@ function frameEnd(bytes: Buffer): number {
 
 /** The data of a frame; null where it has none (a comment, a keep-alive). */
 export function frameData(frame: Buffer): string | null {
-  const lines = frame.toString('utf8').split(/\r?\n/)
+  const text = frame.toString('utf8')
+  // What nearly all frames are: one line.
+  if (text.startsWith('data:') && text.indexOf('\n') >= text.length - 2 && !text.includes('\r')) {
+    return text.slice(text.charCodeAt(5) === 0x20 ? 6 : 5, -2)
+  }
+  const lines = text.split(/\r?\n/)
   const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(5).replace(/^ /, ''))
   return data.length === 0 ? null : data.join('\n')
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../db/connect.ts'
 import { listCredentials, listRouterModels, type RouterCredential, type RouterModel } from '../db/router-credentials.ts'
+import { createMemory } from './memory.ts'
 
 /** What a tenant has connected. */
 export interface Tenant {
@@ -13,19 +14,10 @@ export interface Tenants {
   forget(tenant: string): void
 }
 
-const trustMs = 1_000
-
 export function createTenants(db: Database, now: () => number): Tenants {
-  const remembered = new Map<string, { readonly tenant: Tenant; readonly untilMs: number }>()
-  return {
-    read: async (name) => {
-      const known = remembered.get(name)
-      if (known !== undefined && known.untilMs > now()) return known.tenant
-      const [credentials, models] = await Promise.all([listCredentials(db, name), listRouterModels(db, name)])
-      const tenant = { credentials, models }
-      remembered.set(name, { tenant, untilMs: now() + trustMs })
-      return tenant
-    },
-    forget: (name) => void remembered.delete(name),
+  const look = async (name: string): Promise<Tenant> => {
+    const [credentials, models] = await Promise.all([listCredentials(db, name), listRouterModels(db, name)])
+    return { credentials, models }
   }
+  return createMemory(look, { trustMs: 1_000, most: 10_000, now })
 }

@@ -4,8 +4,14 @@ import { checkUrl, guardedConnector, type Network } from '../audio/guarded-conne
 /** Connections to providers, kept open between requests. */
 export interface Upstreams {
   /** For an address: of the operator's choice, or (`guarded`) of a caller's. Throws `Permanent` blocked_url, blocked_address. */
-  at(baseUrl: string, guarded: boolean): Dispatcher
+  at(baseUrl: string, guarded: boolean): Place
   close(): Promise<void>
+}
+
+export interface Place {
+  readonly dispatcher: Dispatcher
+  /** The address's own path, without a slash at its end. */
+  readonly path: string
 }
 
 /** Addresses of callers that are kept open at once. */
@@ -23,20 +29,32 @@ export function createUpstreams(network: Network, allowHosts: readonly string[])
     return new Pool(origin, { ...common, connect: guardedConnector(checkUrl(baseUrl, allowHosts), network) })
   }
 
+  /** The operator's own, which do not change and are asked all the time. */
+  const places = new Map<string, Place>()
+
+  const poolAt = (origin: string, baseUrl: string, guarded: boolean): Pool => {
+    const name = `${guarded} ${origin}`
+    const known = pools.get(name)
+    if (known !== undefined) return known
+    const pool = open(origin, baseUrl, guarded)
+    pools.set(name, pool)
+    const [oldest] = pools
+    if (pools.size > mostPools && oldest !== undefined) {
+      pools.delete(oldest[0])
+      places.clear()
+      void oldest[1].close()
+    }
+    return pool
+  }
+
   return {
     at: (baseUrl, guarded) => {
-      const { origin } = guarded ? checkUrl(baseUrl, allowHosts).url : new URL(baseUrl)
-      const name = `${guarded} ${origin}`
-      const known = pools.get(name)
+      const known = guarded ? undefined : places.get(baseUrl)
       if (known !== undefined) return known
-      const pool = open(origin, baseUrl, guarded)
-      pools.set(name, pool)
-      const [oldest] = pools
-      if (pools.size > mostPools && oldest !== undefined) {
-        pools.delete(oldest[0])
-        void oldest[1].close()
-      }
-      return pool
+      const { origin, pathname } = guarded ? checkUrl(baseUrl, allowHosts).url : new URL(baseUrl)
+      const place = { dispatcher: poolAt(origin, baseUrl, guarded), path: pathname.replace(/\/+$/, '') }
+      if (!guarded) places.set(baseUrl, place)
+      return place
     },
     close: async () => {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))

@@ -5,6 +5,7 @@ import { openBrowser, openWindow } from '../support/browser.ts'
 import { type DashboardWorld, startDashboardWorld } from '../support/dashboard-world.ts'
 import { makeDataFolder } from '../support/data-folder.ts'
 import { needsPrograms } from '../support/needs.ts'
+import { useRouter } from '../support/use-router.ts'
 
 // The paths that a person takes, in a real browser, against the whole program over the sandbox.
 const programs = await needsPrograms('The pages in Chromium', ['chromium'])
@@ -87,10 +88,12 @@ describe.skipIf(programs === null)('the pages in Chromium', () => {
       '/batches',
       `/batches/${batch}`,
       '/users',
+      '/router',
       '/account',
       '/login',
       '/login/some-link',
     ]
+    await useRouter(world.app.db)
     for (const theme of ['light', 'dark'] as const) {
       const page = await open('/calls', {
         secret: admin,

@@ -80,7 +80,12 @@ export async function startMockProvider(): Promise<MockProvider> {
   const seen: SeenRequest[] = []
   const server = createServer(async (request, response) => {
     const pieces: Buffer[] = []
-    for await (const piece of request) pieces.push(piece as Buffer)
+    try {
+      for await (const piece of request) pieces.push(piece as Buffer)
+    } catch {
+      // Given up before it was whole.
+      return
+    }
     const one: SeenRequest = {
       method: request.method ?? '',
       path: request.url ?? '',

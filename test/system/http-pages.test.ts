@@ -25,6 +25,7 @@ const everyPage = [
   '/deliveries',
   '/batches',
   '/users',
+  '/router',
   '/account',
 ]
 

@@ -30,9 +30,9 @@ async function say(...args: string[]): Promise<string> {
 }
 
 test.each([
-  ['router', ['router']],
-  ['serve with a port for the router', ['serve', '--port', '0', '--http-only']],
-])('%s: a key is made while it runs, serves a played answer, and is revoked', async (_name, args) => {
+  ['router', ['router'], 'SIGKILL'],
+  ['serve with a port for the router', ['serve', '--port', '0', '--http-only'], 'SIGTERM'],
+] as const)('%s: a key is made while it runs, serves a played answer, and is revoked', async (_name, args, signal) => {
   const port = await freePort()
   const router = launch(args, environment({ CALLSIFT_ROUTER_PORT: String(port) }))
   running.push(router)
@@ -60,6 +60,10 @@ test.each([
   expect(await say('router', 'key-revoke', id)).toContain('revoked')
   expect(await say('router', 'keys')).toContain('revoked')
   await until(async () => (await ask()).status === 401, router.said)
-  router.child.kill('SIGTERM')
-  expect(await router.ended).toEqual({ code: 0, signal: null })
+  router.child.kill(signal)
+  expect(await router.ended).toEqual(
+    signal === 'SIGTERM' ? { code: 0, signal: null } : { code: null, signal: 'SIGKILL' },
+  )
+  // What was written survives the process, however it died: at most the last half second is not.
+  expect(await say('router', 'usage', '--csv')).toContain(`,${id},bitrix,bitrix/bitrixgpt-5.5,1,`)
 })

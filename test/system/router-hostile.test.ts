@@ -3,6 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Network } from '../../src/audio/guarded-connect.ts'
+import { listRouterUsage } from '../../src/db/router-usage.ts'
 import { UsageError } from '../../src/errors.ts'
 import { startRouter } from '../../src/router/router.ts'
 import { parseSettings } from '../../src/router/settings.ts'
@@ -455,6 +456,23 @@ describe('credentials', () => {
     expect(served).toBeLessThanOrEqual(2)
     expect(codeOf(await chat({ model: 'paid/chat', max_tokens: 10 }, headers))).toBe('402 insufficient_balance')
     expect((await chat({}, headers)).status).toBe(200)
+  })
+
+  test('what cannot be written is kept, and stands once in the record when that takes it again', async () => {
+    const { id, key } = await bench.makeKey()
+    const rename = (from: string, to: string) =>
+      sql`alter table callsift.${sql.raw(from)} rename to ${sql.raw(to)}`.execute(bench.record.db)
+    await rename('router_usage', 'router_usage_away')
+    try {
+      for (let n = 0; n < 3; n += 1) await chat({ model: 'paid/chat' }, { 'x-api-key': key })
+      await expect(bench.router.flush()).rejects.toThrow()
+    } finally {
+      await rename('router_usage_away', 'router_usage')
+    }
+    await bench.router.flush()
+    await bench.router.flush()
+    const rows = await listRouterUsage(bench.record.db, { since: '2020-01-01', keyId: id })
+    expect(rows).toMatchObject([{ requests: 3, promptTokens: 36, costMicros: 144 }])
   })
 })
 

@@ -7,8 +7,8 @@ export function number(view: View, value: number, digits = 0): string {
   return new Intl.NumberFormat(locales[view.language.code], { maximumFractionDigits: digits }).format(value)
 }
 
-/** Millionths as money. */
-export function money(view: View, micros: number | null): string {
+/** Millionths as money, with so many digits behind the point where they are there. */
+export function money(view: View, micros: number | null, digits = 2): string {
   if (micros === null) return ''
   const format = (currency: string) =>
     new Intl.NumberFormat(locales[view.language.code], {
@@ -16,6 +16,7 @@ export function money(view: View, micros: number | null): string {
       currency,
       currencyDisplay: 'narrowSymbol',
       minimumFractionDigits: 2,
+      maximumFractionDigits: digits,
     })
   const amount = micros / 1_000_000
   return /^[A-Z]{3}$/.test(view.currency)

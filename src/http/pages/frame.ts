@@ -14,7 +14,16 @@ interface PageFacts {
   readonly player?: boolean
 }
 
-export type Tab = 'calls' | 'causes' | 'review' | 'overview' | 'deliveries' | 'batches' | 'people' | 'account'
+export type Tab =
+  | 'calls'
+  | 'causes'
+  | 'review'
+  | 'overview'
+  | 'deliveries'
+  | 'batches'
+  | 'router'
+  | 'people'
+  | 'account'
 
 /** A whole page: banner where the program is a sandbox, tabs, what was just done, the page itself. */
 export function frame(view: View, facts: PageFacts): string {
@@ -36,7 +45,7 @@ function header(view: View, facts: PageFacts): Html {
   const { words } = view.language
   const tab = (name: Tab, href: string, text: string, badge = 0) =>
     html`<a href="${href}"${facts.tab === name && html` aria-current="page"`}>${text}${badge > 0 && html` <span class="badge">${badge > 99 ? number(view, badge) : badge}</span>`}</a>`
-  return html`<header>${view.sandbox && html`<p class="sandbox" role="note">${words.sandboxBanner}</p>`}<div class="top"><a class="brand" href="/calls">${words.title}</a><nav aria-label="${words.navMain}">${tab('calls', '/calls', words.navCalls)}${tab('causes', '/causes', words.navCauses, view.badges.parked)}${tab('review', '/review', words.navReview, view.badges.review)}${tab('overview', '/overview', words.navOverview)}${tab('deliveries', '/deliveries', words.navDeliveries)}${tab('batches', '/batches', words.navBatches)}${mayAct(view.visitor, 'admin') && tab('people', '/users', words.navPeople)}</nav>
+  return html`<header>${view.sandbox && html`<p class="sandbox" role="note">${words.sandboxBanner}</p>`}<div class="top"><a class="brand" href="/calls">${words.title}</a><nav aria-label="${words.navMain}">${tab('calls', '/calls', words.navCalls)}${tab('causes', '/causes', words.navCauses, view.badges.parked)}${tab('review', '/review', words.navReview, view.badges.review)}${tab('overview', '/overview', words.navOverview)}${tab('deliveries', '/deliveries', words.navDeliveries)}${tab('batches', '/batches', words.navBatches)}${tab('router', '/router', words.navRouter)}${mayAct(view.visitor, 'admin') && tab('people', '/users', words.navPeople)}</nav>
 <div class="tools">${
     facts.live === true &&
     html`<button type="button" id="live" class="quiet" hidden data-on="${words.live}" data-paused="${words.livePaused}" data-away="${words.liveAway}" data-pause="${words.pause}" data-resume="${words.resume}"><span class="dot"></span><span role="status">${words.live}</span></button>`

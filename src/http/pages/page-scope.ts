@@ -58,6 +58,7 @@ const flashes: Readonly<Record<string, string>> = {
   gate: 'didGate',
   password: 'passwordSaved',
   kept: 'didKept',
+  'router-key': 'didRouterKey',
 }
 
 export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visitor>): PageScope {

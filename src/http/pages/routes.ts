@@ -9,7 +9,10 @@ import { callRoutes } from './call-routes.ts'
 import { doorRoutes } from './door-routes.ts'
 import { otherRoutes } from './other-routes.ts'
 import { createPageScope, guardPages } from './page-scope.ts'
+
 import { peopleRoutes } from './people-routes.ts'
+
+import { routerRoutes } from './router-routes.ts'
 
 const mostFormBytes = 64 * 1024
 
@@ -38,5 +41,6 @@ export async function pageRoutes(
     await inside.register(peopleRoutes, { pages })
     await inside.register(actionRoutes, { pages })
     await inside.register(audioRoutes, { pages })
+    await inside.register(routerRoutes, { pages })
   })
 }

@@ -1,8 +1,10 @@
 import { deskEn } from './desk-en.ts'
+import { routerEn } from './router-en.ts'
 
 /** Every word of the pages; `ru.ts` has the same keys. */
 export const en = {
   ...deskEn,
+  ...routerEn,
   title: 'Callsift',
   skip: 'Skip to content',
   sandboxBanner: 'SANDBOX: the portal, its calls and the AI are played by this program. Nothing here is real.',

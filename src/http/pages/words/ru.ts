@@ -1,8 +1,10 @@
 import { deskRu } from './desk-ru.ts'
 import type { Words } from './en.ts'
+import { routerRu } from './router-ru.ts'
 
 export const ru: Words = {
   ...deskRu,
+  ...routerRu,
   title: 'Callsift',
   skip: 'К содержанию',
   sandboxBanner: 'SANDBOX (песочница): портал, звонки и ИИ изображает сама программа. Всё здесь ненастоящее.',
