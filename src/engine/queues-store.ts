@@ -24,8 +24,8 @@ export interface QueueTimings {
 export const defaultQueueTimings: QueueTimings = {
   answerMs: 2_000,
   closeMs: 1_500,
-  lockMs: 8_000,
-  stalledCheckMs: 3_000,
+  lockMs: 4_000,
+  stalledCheckMs: 1_500,
   retryMs: 500,
   watchMs: 5_000,
   logEveryMs: 10_000,
