@@ -45,5 +45,6 @@ STOPSIGNAL SIGTERM
 # For `serve`; a worker and the sandbox are asked otherwise (see docker-compose.yml).
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
   CMD ["node", "dist/src/cli.js", "health"]
-ENTRYPOINT ["node", "dist/src/cli.js"]
+# As the program's own first line has it.
+ENTRYPOINT ["node", "--max-semi-space-size=4", "dist/src/cli.js"]
 CMD ["serve"]

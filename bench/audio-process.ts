@@ -1,5 +1,5 @@
 // Plans a recording and cuts all its parts, as plan and transcribe do, in one process that is measured; the main thread does nothing else.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -32,12 +32,14 @@ for (const part of plan.parts) {
 const all = process.cpuUsage(before)
 loop.disable()
 await rm(folder, { recursive: true, force: true })
+// Of this program alone: what getrusage(2) calls the most is inherited from whoever started it.
+const peak = /VmHWM:\s+(\d+) kB/.exec(await readFile('/proc/self/status', 'utf8'))
 process.send?.({
   parts: plan.parts.length,
   planSeconds: planned.user / 1e6,
   seconds: all.user / 1e6,
   wallSeconds: (performance.now() - startedAt) / 1000,
   loopP99: Math.max(0, loop.percentile(99) / 1e6 - 5),
-  maxRssMb: process.resourceUsage().maxRSS / 1024,
+  maxRssMb: Number(peak?.[1]) / 1024,
 })
 process.exit(0)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { nodeOptions } from '../test/support/node-options.ts'
 
 /** What a measured process says of itself; CPU since its start, loop delay since it was last asked. */
 export interface Usage {
@@ -35,7 +36,7 @@ const compiled = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url))
 export function startNode(file: string, args: readonly string[], environment: Record<string, string> = {}): Measured {
   const profile = process.env['BENCH_PROFILE_DIR']
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-  const child = spawn(process.execPath, [...profiling, '--import', measuring, file, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, ...profiling, '--import', measuring, file, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
+// A nursery of 4 MB: with Node's own of 16 what lives for a request fills 150 MB more before it is swept, for no less work.
 // Old syntax and no static imports: an old Node must be able to read this file, and to say that it is too old.
 const neededMajor = 22
 const neededMinor = 22

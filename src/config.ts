@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
+import { type EnvSchedule, flag, hostList, isNetwork, json, price, schedules } from './env-shapes.ts'
 import { UsageError } from './errors.ts'
 import { rememberSecret } from './known-secrets.ts'
 import { readSecretFiles } from './secret-files.ts'
@@ -48,6 +48,8 @@ const Timings = z
     batchLookMs: z.number().default(seconds(1)),
     /** How often it is looked for schedules that are due. */
     scheduleTickMs: z.number().default(seconds(5)),
+    /** How often a chat bot is asked what was said to it: the documents say every 2 to 5 s. */
+    botPollMs: z.number().default(seconds(3)),
     /** How often it is looked for what is older than it may be kept. */
     keepSweepMs: z.number().default(hours(1)),
     /** A cause counts as gone when it was not seen for so long: one that comes and goes is told of once. */
@@ -65,41 +67,6 @@ const Timings = z
     message: 'must be at least twice heartbeatMs plus permitMs, else a living worker counts as dead',
   })
   .prefault({})
-
-/** An amount of money in millionths, so that sums stay exact: `0.6` is 600000. */
-const price = z
-  .string()
-  .regex(/^\d{1,9}(\.\d{1,6})?$/, 'must be an amount such as 0.6, six digits after the point at most')
-  .transform((text) => Math.round(Number(text) * 1_000_000))
-
-const flag = z
-  .enum(['1', '0', 'true', 'false', 'on', 'off', 'yes', 'no'])
-  .transform((word) => ['1', 'true', 'on', 'yes'].includes(word))
-
-const json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    context.addIssue({ code: 'custom', message: 'is not JSON' })
-    return z.NEVER
-  }
-})
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/')
-  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-  return longest > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
-}
-
-const hostList = z
-  .string()
-  .default('')
-  .transform((list) =>
-    list
-      .split(',')
-      .map((host) => host.trim())
-      .filter(Boolean),
-  )
 
 const Environment = z.object({
   CALLSIFT_MODE: z.enum(['live', 'sandbox', 'demo']).optional(),
@@ -130,6 +97,7 @@ const Environment = z.object({
   PATH: z.string().optional(),
   CALLSIFT_MIN_SECONDS: z.coerce.number().int().min(0).default(15),
   CALLSIFT_RUBRICS: z.string().min(1).optional(),
+  CALLSIFT_SCHEDULES: schedules.optional(),
   CALLSIFT_ALLOW_HOSTS: hostList,
   CALLSIFT_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(8),
   CALLSIFT_AI_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(4),
@@ -179,6 +147,8 @@ export interface Config {
   readonly minSeconds: number
   /** A folder with rubrics of one's own; those that ship stand behind them. */
   readonly rubricsFolder: string | undefined
+  /** Applied at start; undefined = those that stand are left alone. */
+  readonly schedules: readonly EnvSchedule[] | undefined
   readonly allowHosts: readonly string[]
   readonly concurrency: number
   readonly aiConcurrency: number
@@ -298,6 +268,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     ffmpeg: { given: env.CALLSIFT_FFMPEG, searchPath: env.PATH },
     minSeconds: env.CALLSIFT_MIN_SECONDS,
     rubricsFolder: env.CALLSIFT_RUBRICS,
+    schedules: env.CALLSIFT_SCHEDULES,
     allowHosts: env.CALLSIFT_ALLOW_HOSTS,
     concurrency: env.CALLSIFT_CONCURRENCY,
     aiConcurrency: env.CALLSIFT_AI_CONCURRENCY,

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { type Alerts, createAlerts } from '../workers/alerts/alerts.ts'
 import { type BackfillPage, backfillPage } from '../workers/backfill.ts'
+import { pollBots } from '../workers/bots/poll-bots.ts'
 import type { CallContext } from '../workers/call-context.ts'
 import { dropEnded } from '../workers/drop-ended.ts'
 import { saveEnvPortal } from '../workers/env-portal.ts'
-import { registry } from '../workers/index.ts'
+import { applyEnvSchedules, checkEnvSchedules, dropEnvSchedules } from '../workers/env-schedules.ts'
+import { registry as allWorkflows } from '../workers/index.ts'
 import { judgeText } from '../workers/judge/judge-text.ts'
 import { openRecording } from '../workers/open-recording.ts'
 import { probeGates } from '../workers/probe-gates.ts'
@@ -87,15 +89,16 @@ async function openQueues(config: Config, connection: Connection, log: Log): Pro
 }
 
 /** Opens the record, brings its schema up, and builds the program on it. Nothing runs until `start`. What fails leaves nothing open. */
-export async function openApp(config: Config, log: Log): Promise<App> {
+export async function openApp(config: Config, log: Log, registry: Registry<CallContext> = allWorkflows): Promise<App> {
   const { databaseUrl } = config.secrets
+  checkEnvSchedules(config.schedules ?? [], registry)
   const rubrics = await loadRubrics(config.rubricsFolder)
   const connection = await openDatabase(databaseUrl === undefined ? { dataDir: config.dataDir } : { databaseUrl }, log)
   let queues: Queues | null = null
   try {
     await migrate(connection.db)
     queues = await openQueues(config, connection, log)
-    return await buildApp(config, log, { rubrics, connection, queues })
+    return await buildApp(config, log, { registry, rubrics, connection, queues })
   } catch (error) {
     await queues?.close().catch(() => undefined)
     await connection.close().catch(() => undefined)
@@ -106,9 +109,9 @@ export async function openApp(config: Config, log: Log): Promise<App> {
 async function buildApp(
   config: Config,
   log: Log,
-  parts: { rubrics: Rubrics; connection: Connection; queues: Queues },
+  parts: { registry: Registry<CallContext>; rubrics: Rubrics; connection: Connection; queues: Queues },
 ): Promise<App> {
-  const { rubrics, connection, queues } = parts
+  const { registry, rubrics, connection, queues } = parts
   const { db } = connection
   const { secretKey, previousSecretKey } = config.secrets
   const sealer = createSealer(
@@ -199,6 +202,10 @@ async function buildApp(
       const { redisUrl } = config.secrets
       if (redisUrl !== undefined) await requireSafeRedis(redisUrl, { dev: config.dev, log })
       await saveEnvPortal(config, db, sealer)
+      if (config.schedules !== undefined) await dropEnvSchedules(db, log, config.schedules)
+      let unapplied = await applyEnvSchedules(db, registry, log, config.schedules ?? [])
+      for (const { name, portal } of unapplied)
+        log.warn({ schedule: name, portal }, 'a schedule of CALLSIFT_SCHEDULES waits until its portal is added')
       await engine.start()
       bulkRetries.start()
       const { gateProbeMs, reconcileMs } = config.timings
@@ -210,7 +217,11 @@ async function buildApp(
           await reconcile()
         }),
         repeat('schedules', config.timings.scheduleTickMs, log, async () => {
+          if (unapplied.length > 0) unapplied = await applyEnvSchedules(db, registry, log, unapplied)
           if ((await startDue(db, registry, log)) > 0) engine.kick()
+        }),
+        repeat('chat bots', Math.min(config.timings.botPollMs / 2, 1_000), log, async () => {
+          await pollBots({ db, config, log, registry, clientFor, kick: engine.kick })
         }),
         repeat('alerts', config.timings.alertEveryMs, log, async () => {
           await releaseForsaken({ db, gates, kick: engine.kick })

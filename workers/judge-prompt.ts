@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { makeFence } from './fence.ts'
 import type { Rubric } from './rubrics/rubric.ts'
 
 const words = {
@@ -13,8 +13,7 @@ const words = {
 export function judgePrompt(options: { rubric: Rubric; text: string; seed: string }): { system: string; user: string } {
   const { rubric } = options
   const { what, source, whole } = words[rubric.judges]
-  const nonce = createHash('sha256').update(`fence ${options.seed}`).digest('hex').slice(0, 12)
-  const fence = `${rubric.judges}-${nonce}`
+  const fence = makeFence(rubric.judges, options.seed)
   const { medium, high } = rubric.bands
   const language = { 'as-given': `the language of ${whole}`, ru: 'Russian', en: 'English' }[rubric.language]
   return {

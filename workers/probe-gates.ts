@@ -11,6 +11,7 @@ const scopesOf: Readonly<Record<string, readonly string[]>> = {
   // The documents call the telephony scope by two names.
   portal: ['telephony', 'call'],
   bot: ['imbot'],
+  im: ['im'],
 }
 
 /**

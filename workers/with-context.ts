@@ -98,7 +98,7 @@ export function createWithContext(deps: {
               }
             }
             const written = await writeOnce(db, attempt.claim, { ...write, send }, config.timings)
-            deps.onEntry(written.how)
+            if (write.kind === 'timeline') deps.onEntry(written.how)
             return written
           },
         }),

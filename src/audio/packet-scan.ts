@@ -11,8 +11,11 @@ import {
   QTFF,
   WEBM,
 } from 'mediabunny'
+import { openByteSource } from './byte-source.ts'
 import type { SoundBlock } from './decode.ts'
 import { decodeOpusPackets } from './decode-opus.ts'
+import { OPUS_RATE, readOggOpus } from './ogg-opus.ts'
+import { OddOgg } from './ogg-pages.ts'
 import type { AudioFormat } from './sniff.ts'
 import { type SoundMeasure, SoundMeter, shrinkPeaks, WINDOW_SECONDS } from './sound-meter.ts'
 import { walkPackets } from './walk-packets.ts'
@@ -25,10 +28,12 @@ export interface PacketScan {
   readonly audioBytes: number
   /** Of the decoded sound, where there is a decoder. */
   readonly sound: SoundMeasure | null
-  /** Packet sizes as loudness, scaled to 0..1: codecs of variable rate spend bytes where there is sound. */
+  /** Only where no sound was decoded: packet sizes as loudness, scaled to 0..1: codecs of variable rate spend bytes where there is sound. */
   readonly peaks: number[]
   /** The same as levels of 20 ms each, dB below the largest packet. */
   readonly levels: Float32Array
+  /** There is more in the file, behind something that no demuxer gets past. */
+  readonly truncated: boolean
   /** Share of packets clearly larger than the smallest; null where all are of one size and say nothing. */
   readonly busyRatio: number | null
 }
@@ -55,6 +60,8 @@ export async function scanPackets(
 ): Promise<PacketScan | null> {
   const formats = READERS[format]
   if (!formats) return null
+  const plain = format === 'ogg' ? await scanOggOpus(source, onProgress) : null
+  if (plain !== null && !(plain instanceof OddOgg)) return plain
   const input = new Input({
     source: Buffer.isBuffer(source) ? new BufferSource(source) : new FilePathSource(source),
     formats: [...formats],
@@ -98,13 +105,50 @@ export async function scanPackets(
       durationSeconds,
       audioBytes,
       sound,
-      ...judgeSizes(sizes),
-      levels: levelsOf(sizes, times, durationSeconds),
+      truncated: plain?.unheard ?? false,
+      ...(sound !== null ? NO_SIZES : judgeSizes(sizes, times, durationSeconds)),
     }
   } finally {
     input.dispose()
   }
 }
+
+/** Of a file that is one plain stream of Opus, or what else it is. */
+async function scanOggOpus(
+  source: string | Buffer,
+  onProgress: (seconds: number) => void,
+): Promise<PacketScan | OddOgg | null> {
+  const bytes = await openByteSource(source)
+  try {
+    const blocks = readOggOpus(bytes)
+    const first = await blocks.next()
+    if (first.done) return null
+    const { channels, sampleRate } = first.value.head
+    let [from, to, audioBytes] = [-1, 0, 0]
+    const walk = async function* (): AsyncGenerator<Uint8Array[]> {
+      for (let next: typeof first | IteratorResult<never> = first; !next.done; next = await blocks.next()) {
+        const { packets } = next.value
+        if (from < 0) from = packets[0]?.from ?? -1
+        to = Math.max(to, packets.at(-1)?.to ?? 0)
+        for (const { data } of packets) audioBytes += data.length
+        onProgress((to - Math.max(0, from)) / OPUS_RATE)
+        for (let at = 0; at < packets.length; at += PACKETS_PER_GROUP)
+          yield packets.slice(at, at + PACKETS_PER_GROUP).map((packet) => packet.data)
+      }
+    }
+    const sound = await measure(decodeOpusPackets(walk(), channels))
+    const durationSeconds = Math.max(0, to - Math.max(0, from)) / OPUS_RATE
+    return { codec: 'opus', channels, sampleRate, durationSeconds, audioBytes, sound, truncated: false, ...NO_SIZES }
+  } catch (error) {
+    if (error instanceof OddOgg) return error
+    throw error
+  } finally {
+    await bytes.close()
+  }
+}
+
+/** Where the sound itself was measured, nobody asks for the sizes. */
+const NO_SIZES = { peaks: [], levels: new Float32Array(), busyRatio: null }
 
 async function measure(blocks: AsyncIterable<SoundBlock>): Promise<SoundMeasure> {
   const meter = new SoundMeter()
@@ -123,17 +167,23 @@ function levelsOf(sizes: readonly number[], times: readonly number[], durationSe
   return levels
 }
 
-function judgeSizes(sizes: readonly number[]): { peaks: number[]; busyRatio: number | null } {
+function judgeSizes(
+  sizes: readonly number[],
+  times: readonly number[],
+  durationSeconds: number,
+): Pick<PacketScan, 'peaks' | 'levels' | 'busyRatio'> {
+  const levels = levelsOf(sizes, times, durationSeconds)
   const sorted = Float32Array.from(sizes).sort()
   const low = sorted[Math.floor(sorted.length * 0.05)] ?? 0
   const high = sorted[Math.floor(sorted.length * 0.95)] ?? 0
   const peaks = shrinkPeaks(Float32Array.from(sizes, (size) => (high > 0 ? size / high : 0)))
   // Packets of a few bytes are how opus, AMR and FLAC write silence.
-  if (high <= 16) return { peaks, busyRatio: 0 }
-  if (high - low < high * 0.2) return { peaks, busyRatio: null }
+  if (high <= 16) return { peaks, levels, busyRatio: 0 }
+  if (high - low < high * 0.2) return { peaks, levels, busyRatio: null }
   const threshold = low + (high - low) * 0.3
   return {
     peaks,
+    levels,
     busyRatio: Math.round((sizes.filter((size) => size >= threshold).length / sizes.length) * 1000) / 1000,
   }
 }

@@ -41,7 +41,7 @@ export interface Probe {
   readonly alike: boolean
   /** dB below full scale; null where nothing was decoded. */
   readonly rmsDb: number | null
-  /** The file ends before its sound does; what is there was measured. */
+  /** There is less sound than there should be, the file's end or a gap lies before it; what is there was measured. */
   readonly truncated: boolean
 }
 
@@ -217,7 +217,6 @@ async function probePackets(source: string | Buffer, format: AudioFormat, size: 
     format,
     bitrate: facts.durationSeconds > 0 ? Math.round(((audioBytes || size) * 8) / facts.durationSeconds) : 0,
     speechMeasure: sound !== null ? 'samples' : busyRatio === null ? 'none' : 'packet_sizes',
-    truncated: false,
   }
 }
 

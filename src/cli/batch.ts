@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { UsageError } from '../errors.ts'
-import { choosePortalId } from './choose-portal.ts'
+import { readOption } from './batch-options.ts'
 import { toCsv } from './csv.ts'
 import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
+import { startBatch } from './start-batch.ts'
 import { printTable, showTime } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -42,7 +42,7 @@ const Rows = z.object({
 export function addBatch(program: Command, terminal: Terminal): void {
   const batch = program
     .command('batch')
-    .summary('runs over many leads: start, list, show, pause, resume, cancel')
+    .summary('runs over many records: start, list, show, pause, resume, cancel')
     .description('Runs over many records of a portal, by hand and by schedule.')
   addStart(batch, terminal)
   addList(batch, terminal)
@@ -64,23 +64,11 @@ const stateOf = (batch: z.output<typeof Batch>) =>
       ? batch.state
       : `${batch.state}: ${batch.class}`
 
-/** `filter={"statusId":"NEW"}`, `maxLeads=5`, `rubric=lead`: what reads as JSON is JSON, all else is text. */
-function readOption(pair: string): [string, unknown] {
-  const at = pair.indexOf('=')
-  if (at < 1) throw new UsageError(`"${pair}" is not an option.`, { hint: 'Write name=value, such as maxLeads=5.' })
-  const value = pair.slice(at + 1)
-  try {
-    return [pair.slice(0, at), JSON.parse(value) as unknown]
-  } catch {
-    return [pair.slice(0, at), value]
-  }
-}
-
 function addStart(batch: Command, terminal: Terminal): void {
   const command = batch
     .command('start')
     .description(
-      'Starts any workflow that may be started, with its options by name; `callsift score-leads` has its own.',
+      'Starts any workflow that may be started, with its options by name; `callsift score-leads` and others have their own.',
     )
     .argument('<workflow>')
     .argument('[name=value...]')
@@ -88,18 +76,7 @@ function addStart(batch: Command, terminal: Terminal): void {
     .option('--json', 'answer as JSON')
   withExamples(command, ['callsift batch start score-leads maxLeads=5 \'filter={"statusId":"NEW"}\''])
   command.action(async (workflow: string, pairs: string[], options: { portal?: string; json?: boolean }) => {
-    const { config, log } = readSettings(command, true)
-    const input = Object.fromEntries(pairs.map(readOption))
-    await withOperations(config, log, async (operations) => {
-      const portalId = await choosePortalId(operations, options.portal)
-      const started = await operations.ask(
-        'batch.start',
-        { workflow, portalId, input },
-        z.looseObject({ id: z.string() }),
-      )
-      if (options.json === true) return terminal.json(started)
-      terminal.line(`Batch ${started.id} is on its way: callsift batch show ${started.id}`)
-    })
+    await startBatch(command, terminal, { workflow, input: Object.fromEntries(pairs.map(readOption)), ...options })
   })
 }
 
@@ -110,7 +87,10 @@ function addList(batch: Command, terminal: Terminal): void {
     const { config, log } = readSettings(command, true)
     const answer = await withOperations(config, log, (operations) => operations.ask('batch.list', {}, Listed))
     if (options.json === true) return terminal.json(answer)
-    if (answer.batches.length === 0) return terminal.line('There are none. Start one with `callsift score-leads`.')
+    if (answer.batches.length === 0)
+      return terminal.line(
+        'There are none. Start one: `callsift score-leads`, `callsift describe-products`, `callsift extract-contacts`.',
+      )
     const rows = answer.batches.map((one) => [
       one.id,
       one.workflow,

@@ -39,6 +39,9 @@ export const CallShown = z.looseObject({
       entity: z.object({ typeId: z.number(), id: z.number() }).nullable(),
     })
     .nullable(),
+  followUps: z.array(
+    z.looseObject({ kind: z.string(), state: z.string(), why: z.string().nullable(), on: z.array(z.string()) }),
+  ),
 })
 export type CallShown = z.output<typeof CallShown>
 
@@ -49,6 +52,14 @@ const stepWords: Readonly<Record<string, string>> = {
   mergeTranscript: 'putting the transcript together',
   classifyLead: 'judging',
   writeTimeline: 'writing the timeline entry',
+  followUp: 'what is done beside the entry',
+}
+const followUpWords: Readonly<Record<string, string>> = {
+  fields: 'User fields',
+  dialogue: 'Dialogue in the call',
+  bind: 'Entry shown in',
+  alert: 'Message to the manager',
+  trigger: 'Automation trigger',
 }
 const entityWords: Readonly<Record<number, string>> = { 1: 'lead', 2: 'deal', 3: 'contact', 4: 'company' }
 
@@ -125,6 +136,10 @@ export function printCall(terminal: Terminal, shown: CallShown): void {
   )
   terminal.line(`  ${terminal.paint('bold', entry.title)}`)
   for (const line of entry.text.split('\n')) terminal.line(`  ${line}`)
+  for (const { kind, state, why, on } of shown.followUps) {
+    const what = `${followUpWords[kind] ?? kind}${on.length === 0 ? '' : ` (${on.join(', ')})`}`
+    terminal.line(`${what}: ${state}${why === null ? '' : `, ${why.replaceAll('_', ' ')}`}`)
+  }
 }
 
 /** 1 when the call is parked: it needs a person. */

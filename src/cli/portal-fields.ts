@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
 import { askYes } from './ask.ts'
@@ -15,18 +15,21 @@ const Fields = z.object({
 export function addFields(portal: Command, terminal: Terminal): void {
   const command = portal
     .command('fields')
-    .description('Shows which user fields scoring needs on leads, and creates those that are missing once you agree.')
+    .description(
+      'Shows which user fields verdicts need on leads, or on deals, and creates those that are missing once you agree.',
+    )
     .argument('<id>')
+    .addOption(new Option('--of <records>', 'leads or deals').choices(['leads', 'deals']).default('leads'))
     .option('--yes', 'create them without asking')
     .option('--json', 'answer as JSON')
-  withExamples(command, ['callsift portal fields acme', 'callsift portal fields acme --yes'])
-  command.action(async (id: string, options: { yes?: boolean; json?: boolean }) => {
+  withExamples(command, ['callsift portal fields acme', 'callsift portal fields acme --of deals --yes'])
+  command.action(async (id: string, { of, ...options }: { of: string; yes?: boolean; json?: boolean }) => {
     const { config, log } = readSettings(command, true)
     await withOperations(config, log, async (operations) => {
-      let answer = await operations.ask('portal.fields', { id }, Fields)
+      let answer = await operations.ask('portal.fields', { id, of }, Fields)
       const missing = answer.fields.filter((field) => field.state === 'missing').map((field) => field.name)
-      if (missing.length > 0 && (options.yes === true || (await agreed(terminal, missing))))
-        answer = await operations.ask('portal.fields', { id, create: true }, Fields)
+      if (missing.length > 0 && (options.yes === true || (await agreed(terminal, of, missing))))
+        answer = await operations.ask('portal.fields', { id, of, create: true }, Fields)
       if (options.json === true) return terminal.json(answer)
       printTable(
         terminal,
@@ -37,10 +40,10 @@ export function addFields(portal: Command, terminal: Terminal): void {
   })
 }
 
-async function agreed(terminal: Terminal, missing: readonly string[]): Promise<boolean> {
+async function agreed(terminal: Terminal, of: string, missing: readonly string[]): Promise<boolean> {
   if (!terminal.interactive)
-    throw new UsageError(`${missing.join(', ')} would be created on every lead, and nobody is there to ask.`, {
+    throw new UsageError(`${missing.join(', ')} would be created on all ${of}, and nobody is there to ask.`, {
       hint: 'Add --yes.',
     })
-  return await askYes(`Create ${missing.join(', ')} on the leads of this portal?`)
+  return await askYes(`Create ${missing.join(', ')} on the ${of} of this portal?`)
 }

@@ -58,7 +58,10 @@ function addList(portal: Command, terminal: Terminal): void {
       one.applicationTokens === 0 ? 'polled only' : 'by event',
       showTime(one.lastEventAt),
       Object.entries(one.settings)
-        .map(([name, value]) => `${name}=${name === 'prompt' ? '…' : String(value)}`)
+        .map(
+          ([name, value]) =>
+            `${name}=${name === 'prompt' ? '…' : typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+        )
         .join(' '),
     ])
     printTable(terminal, ['ID', 'NAME', 'MODE', 'CALLS COME', 'LAST EVENT', 'SETTINGS'], rows)
@@ -115,7 +118,9 @@ const numbers = new Set([
   'capDailyCost',
   'capMonthlyCost',
   'alertNoEventHours',
+  'hotLeadBot',
 ])
+const switches = new Set(['verdictFields', 'attachDialogue', 'bindEntry', 'portalTranscript'])
 
 /** Refused here: on its way to a service JSON would turn it into null, which takes a cap away. */
 function readNumber(name: string, text: string): number {
@@ -124,6 +129,12 @@ function readNumber(name: string, text: string): number {
   throw new UsageError(`"${text}" is no number for ${name}.`, {
     hint: 'Write name=number, such as capDailyMinutes=600.',
   })
+}
+
+function readSwitch(name: string, text: string): boolean {
+  if (/^(on|true|yes|1)$/.test(text)) return true
+  if (/^(off|false|no|0)$/.test(text)) return false
+  throw new UsageError(`"${text}" is neither on nor off for ${name}.`, { hint: `Write ${name}=on or ${name}=off.` })
 }
 
 /** `minSeconds=20`, `users=1,7`, `prompt=@rubric.txt`; nothing after the sign takes a setting back to the program's default. */
@@ -135,8 +146,13 @@ async function readSetting(pair: string): Promise<[string, unknown]> {
   if (value === '') return [name, null]
   if (lists.has(name)) return [name, commaList(value)]
   if (numbers.has(name)) return [name, readNumber(name, value)]
+  if (switches.has(name)) return [name, readSwitch(name, value)]
   if (name === 'lineLanguages') {
     const pairs = commaList(value).map((pair) => [pair.slice(0, pair.lastIndexOf(':')), pair.split(':').at(-1)])
+    return [name, Object.fromEntries(pairs)]
+  }
+  if (name === 'verdictTriggers') {
+    const pairs = commaList(value).map((pair) => [pair.split(':')[0], pair.slice(pair.indexOf(':') + 1)])
     return [name, Object.fromEntries(pairs)]
   }
   if (name === 'alertBot') {
@@ -151,7 +167,7 @@ function addSet(portal: Command, terminal: Terminal): void {
   const command = portal
     .command('set')
     .description(
-      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), lineLanguages (LINE:xx,…), stereo (split or mix), agentChannel (left, right or caller), glossary, chatModel, speechModel, prompt (@file reads a file), timeZone, capDailyMinutes, capMonthlyMinutes, capDailyCost, capMonthlyCost, alertBot (BOT/DIALOG), alertNoEventHours, workingHours.\nAn empty value takes one back to the program's default.",
+      "Changes a portal's own settings: minSeconds, directions (in,out), users, lines, language (two letters or auto), lineLanguages (LINE:xx,…), stereo (split or mix), agentChannel (left, right or caller), glossary, chatModel, speechModel, prompt (@file reads a file), verdictFields, attachDialogue, bindEntry and portalTranscript (on or off), hotLeadBot (BOT), verdictTriggers (high:CODE,…), timeZone, capDailyMinutes, capMonthlyMinutes, capDailyCost, capMonthlyCost, alertBot (BOT/DIALOG), alertNoEventHours, workingHours.\nAn empty value takes one back to the program's default.",
     )
     .argument('<id>')
     .argument('<name=value...>')
@@ -161,6 +177,7 @@ function addSet(portal: Command, terminal: Terminal): void {
     'callsift portal set acme language=auto prompt=@rubric.txt',
     'callsift portal set acme users=',
     'callsift portal set acme capDailyMinutes=600 timeZone=Europe/Moscow',
+    'callsift portal set acme verdictFields=on bindEntry=on hotLeadBot=41 verdictTriggers=high:AI_HOT',
     'callsift portal set acme alertBot=41/chat77 workingHours="Mon-Fri 9-18"',
   ])
   command.action(async (id: string, pairs: string[], options: Json) => {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
@@ -12,7 +13,15 @@ import { printTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 const Listed = z.object({
-  rubrics: z.array(z.looseObject({ name: z.string(), id: z.string(), judges: z.string() })),
+  rubrics: z.array(
+    z.looseObject({
+      name: z.string(),
+      id: z.string(),
+      judges: z.string().nullable(),
+      writes: z.string().optional(),
+      extracts: z.string().optional(),
+    }),
+  ),
   chatPrice: z.number(),
   currency: z.string(),
 })
@@ -23,6 +32,9 @@ const Judged = z.object({
   rubric: z.string(),
   cost: z.number(),
 })
+
+/** Beside `src/` in the sources, and in a build, where they are copied to. */
+const shippedCalls = fileURLToPath(new URL('../../rubrics/labelled/call/', import.meta.url))
 
 interface TestOptions {
   readonly rubric: string
@@ -41,6 +53,11 @@ export function addRubric(program: Command, terminal: Terminal): void {
   addTest(rubric, terminal)
 }
 
+function whatFor(rubric: z.output<typeof Listed>['rubrics'][number]): string {
+  if (rubric.judges !== null) return `judges ${rubric.judges}s`
+  return rubric.writes === undefined ? `extracts ${rubric.extracts}s` : `writes about ${rubric.writes}s`
+}
+
 function addList(rubric: Command, terminal: Terminal): void {
   const command = rubric.command('list').description('Lists the rubrics.').option('--json', 'answer as JSON')
   withExamples(command, ['callsift rubric list'])
@@ -50,8 +67,8 @@ function addList(rubric: Command, terminal: Terminal): void {
     if (options.json === true) return terminal.json(answer)
     printTable(
       terminal,
-      ['NAME', 'JUDGES', 'VERSION AND DIGEST'],
-      answer.rubrics.map((one) => [one.name, one.judges, one.id]),
+      ['NAME', 'DOES', 'VERSION AND DIGEST'],
+      answer.rubrics.map((one) => [one.name, whatFor(one), one.id]),
     )
   })
 }
@@ -62,19 +79,20 @@ function addTest(rubric: Command, terminal: Terminal): void {
     .description(
       'Judges labelled texts by a rubric and tells how far it agrees with the labels: agreement, confusion, mean absolute error of the score.\nA labelled text is a YAML file: quality (high, medium or low), score (0-100, may be left out), text.',
     )
-    .argument('<folder>', 'a folder with *.yaml files')
+    .argument('[folder]', 'a folder with *.yaml files; without one, the sixty calls that ship')
     .option('--rubric <name>', 'the rubric', 'call')
     .option('--portal <id>', 'whose key and model are used; needed where there are several')
     .option('--min-agreement <percent>', 'exit 1 below this agreement', wholeNumber(0, 100))
     .option('--yes', 'do not ask where it is paid for')
     .option('--json', 'answer as JSON')
   withExamples(command, [
+    'callsift rubric test --portal acme',
     'callsift rubric test labelled/ --portal acme',
     'callsift rubric test labelled/ --rubric lead --min-agreement 80 --json',
   ])
-  command.action(async (folder: string, options: TestOptions) => {
+  command.action(async (folder: string | undefined, options: TestOptions) => {
     const { config, log } = readSettings(command, true)
-    const labelled = await readLabelled(folder)
+    const labelled = await readLabelled(folder ?? shippedCalls)
     await withOperations(config, log, async (operations) => {
       const { chatPrice } = await operations.ask('rubric.list', {}, Listed)
       const portalId = await choosePortalId(operations, options.portal)

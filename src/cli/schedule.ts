@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { readOption } from './batch-options.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
@@ -24,6 +25,11 @@ const Listed = z.object({ schedules: z.array(Schedule) })
 
 interface Json {
   readonly json?: boolean
+}
+interface Added {
+  readonly cron: string
+  readonly name?: string
+  readonly portal?: string
 }
 interface When extends LeadOptions, Json {
   readonly cron?: string
@@ -52,7 +58,8 @@ function addAdd(schedule: Command, terminal: Terminal): void {
     schedule
       .command('add')
       .description('Adds a schedule. Its options are those of the workflow.')
-      .argument('<workflow>', 'what begins: score-leads')
+      .argument('<workflow>', 'what begins: score-leads, describe-products, extract-contacts, report')
+      .argument('[name=value...]', 'options of the workflow by name')
       .requiredOption('--cron <expression>', 'minute hour day month weekday, such as "0 3 * * *"')
       .option('--tz <zone>', "time zone such as Europe/Moscow; the portal's own when left out, else UTC"),
   )
@@ -61,9 +68,11 @@ function addAdd(schedule: Command, terminal: Terminal): void {
     .option('--json', 'answer as JSON')
   withExamples(command, [
     'callsift schedule add score-leads --cron "0 3 * * *" --tz Europe/Moscow --filter statusId=NEW',
+    'callsift schedule add describe-products --cron "0 4 * * *" direct=true maxProducts=100',
+    'callsift schedule add report --cron "0 8 * * 1" period=week \'bot={"botId":1001,"dialogId":"chat77"}\'',
     'callsift schedule add score-leads --name weekly --portal acme --cron "0 6 * * 1" --max-cost 500',
   ])
-  command.action(async (workflow: string, options: When & { cron: string; name?: string; portal?: string }) => {
+  command.action(async (workflow: string, pairs: string[], options: When & Added) => {
     const { config, log } = readSettings(command, true)
     await withOperations(config, log, async (operations) => {
       const portalId = await choosePortalId(operations, options.portal)
@@ -72,7 +81,7 @@ function addAdd(schedule: Command, terminal: Terminal): void {
         workflow,
         portalId,
         cron: options.cron,
-        input: leadInput(options),
+        input: { ...leadInput(options), ...Object.fromEntries(pairs.map(readOption)) },
       }
       const zone = options.tz === undefined ? {} : { timeZone: options.tz }
       const answer = await operations.ask('schedule.add', { ...asked, ...zone }, One)
@@ -111,13 +120,14 @@ function addEdit(schedule: Command, terminal: Terminal): void {
         'Changes a schedule. Options of the workflow are given all together: they take the place of those before.',
       )
       .argument('<name>')
+      .argument('[name=value...]', 'options of the workflow by name')
       .option('--cron <expression>', 'minute hour day month weekday')
       .option('--tz <zone>', 'time zone such as Europe/Moscow'),
   ).option('--json', 'answer as JSON')
   withExamples(command, ['callsift schedule edit score-leads --cron "30 2 * * *"'])
-  command.action(async (name: string, options: When) => {
+  command.action(async (name: string, pairs: string[], options: When) => {
     const { config, log } = readSettings(command, true)
-    const input = leadInput(options)
+    const input = { ...leadInput(options), ...Object.fromEntries(pairs.map(readOption)) }
     const change = {
       name,
       ...(options.cron === undefined ? {} : { cron: options.cron }),

@@ -1,11 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
-import { choosePortalId } from './choose-portal.ts'
-import { withOperations } from './operations.ts'
-import { readSettings, wholeNumber, withExamples } from './options.ts'
+import type { Command } from 'commander'
+import { readAmount, readFilter } from './batch-options.ts'
+import { wholeNumber, withExamples } from './options.ts'
+import { startBatch } from './start-batch.ts'
 import type { Terminal } from './terminal.ts'
-
-const Started = z.object({ id: z.string(), workflow: z.string(), portalId: z.string() })
 
 interface Options extends LeadOptions {
   readonly portal?: string
@@ -18,21 +15,6 @@ export interface LeadOptions {
   readonly maxLeads?: number
   readonly maxCost?: number
   readonly dryRun?: boolean
-}
-
-/** `--filter statusId=NEW --filter ">=createdTime=2026-10-01"`: a comparison before the field's name, its value after the sign. */
-function readFilter(text: string, before: Record<string, string> | undefined): Record<string, string> {
-  const match = /^((?:>=|<=|!=|>|<|!|%|@)?[A-Za-z]\w*)=(.+)$/s.exec(text)
-  if (match === null)
-    throw new InvalidArgumentError('Write field=value, such as statusId=NEW or ">=createdTime=2026-10-01".')
-  return { ...before, [match[1] ?? '']: match[2] ?? '' }
-}
-
-function readAmount(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new InvalidArgumentError('Give an amount such as 50.')
-  return value
 }
 
 /** The options of a scoring: by hand and in a schedule they are the same. */
@@ -69,15 +51,7 @@ export function addScoreLeads(program: Command, terminal: Terminal): void {
     'callsift score-leads --portal acme --filter ">=createdTime=2026-10-01" --max-cost 500',
   ])
   command.action(async (options: Options) => {
-    const { config, log } = readSettings(command, true)
-    await withOperations(config, log, async (operations) => {
-      const portalId = await choosePortalId(operations, options.portal)
-      const asked = { workflow: 'score-leads', portalId, input: leadInput(options) }
-      const started = await operations.ask('batch.start', asked, Started)
-      if (options.json === true) return terminal.json(started)
-      terminal.line(`Batch ${started.id} is on its way: callsift batch show ${started.id}`)
-      if (operations.app !== null && !config.hasDatabase)
-        terminal.note('Nothing works on it yet: start `callsift serve`.')
-    })
+    const { portal, json } = options
+    await startBatch(command, terminal, { workflow: 'score-leads', input: leadInput(options), portal, json })
   })
 }

@@ -24,6 +24,17 @@ const Status = z.looseObject({
   observed: z.array(z.string()),
   workers: z.array(z.looseObject({ id: z.string(), queues: z.string(), heardMsAgo: z.number(), alive: z.boolean() })),
   runs: z.looseObject({ running: z.number(), done: z.number(), parked: z.number(), cancelled: z.number() }),
+  batches: z.array(
+    z.looseObject({
+      id: z.string(),
+      workflow: z.string(),
+      portalId: z.string(),
+      state: z.string(),
+      paused: z.boolean(),
+      runs: z.number(),
+      openRuns: z.number(),
+    }),
+  ),
   causes: z.array(
     z.looseObject({
       class: z.string(),
@@ -88,6 +99,10 @@ function printStatus(terminal: Terminal, status: Status): void {
   terminal.line(
     `Calls    ${runs.running} under way, ${runs.done} done, ${runs.parked} parked, ${runs.cancelled} cancelled; ${status.entriesToday} entries written today (UTC)`,
   )
+  for (const batch of status.batches)
+    terminal.line(
+      `Batch    ${batch.id} ${batch.workflow} of ${batch.portalId}: ${batch.state === 'running' && batch.paused ? 'paused' : batch.state}, ${batch.runs - batch.openRuns} of ${batch.runs} runs ended`,
+    )
   if (status.oldest !== null)
     terminal.line(`Oldest   call ${status.oldest.callId}, under way for ${showDuration(status.oldest.ageMs)}`)
   terminal.line(
@@ -138,5 +153,5 @@ function printCauses(terminal: Terminal, status: Status): void {
     String(cause.runs),
     `${cause.sentence}${cause.nextDueAt === null ? '' : ` (again at ${showTime(cause.nextDueAt)})`}${cause.mend === null ? '' : ` ${terminal.paint('dim', cause.mend)}`}`,
   ])
-  printTable(terminal, ['STATE', 'CALLS', 'WHY, AND WHAT MENDS IT'], rows)
+  printTable(terminal, ['STATE', 'RUNS', 'WHY, AND WHAT MENDS IT'], rows)
 }

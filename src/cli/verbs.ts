@@ -2,18 +2,23 @@ import type { Command } from 'commander'
 import { addAlert } from './alert.ts'
 import { addBackfill } from './backfill.ts'
 import { addBatch } from './batch.ts'
+import { addBot } from './bot.ts'
 import { addCall } from './call.ts'
 import { addCalls, addRetry } from './call-verbs.ts'
 import { addDemo } from './demo.ts'
+import { addDescribeProducts } from './describe-products.ts'
 import { addDoctor } from './doctor.ts'
+import { addDraft } from './draft.ts'
 import { addErase } from './erase.ts'
 import { addExport } from './export.ts'
+import { addExtractContacts } from './extract-contacts.ts'
 import { addHealth } from './health.ts'
 import { addImport } from './import.ts'
 import { addKey } from './key.ts'
 import { addMigrate } from './migrate.ts'
 import { addPlan } from './plan.ts'
 import { addPortal } from './portal.ts'
+import { addReport } from './report.ts'
 import { addRouter } from './router.ts'
 import { addRubric } from './rubric.ts'
 import { addSandbox } from './sandbox.ts'
@@ -48,6 +53,11 @@ export const verbs: readonly ((program: Command, terminal: Terminal) => void)[] 
   addReconcile,
   addBackfill,
   addScoreLeads,
+  addDescribeProducts,
+  addExtractContacts,
+  addDraft,
+  addReport,
+  addBot,
   addSchedule,
   addBatch,
   addRubric,

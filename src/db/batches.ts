@@ -31,6 +31,20 @@ export async function listBatches(db: Queryable, workflows: readonly string[], l
   return rows.rows
 }
 
+/** Those that run or need a person, the oldest first, each with how many of its own runs are open and how many there are. */
+export async function listOpenBatches(
+  db: Queryable,
+  workflows: readonly string[],
+): Promise<(BatchLine & { runs: number; openRuns: number })[]> {
+  const rows = await sql<BatchLine & { runs: number; openRuns: number }>`select ${line}, n.runs, n.open as "openRuns"
+    from callsift.runs r cross join lateral (select count(*)::int as runs, count(*) filter (where c.state = 'running')::int as open
+      from callsift.steps s join callsift.runs c on c.parent_step_id = s.id where s.run_id = r.id) n
+    where r.workflow = any(${workflows}::text[]) and r.state in ('running', 'parked') order by r.id limit 50`.execute(
+    db,
+  )
+  return rows.rows
+}
+
 export async function findBatch(db: Queryable, workflows: readonly string[], id: string): Promise<BatchLine | null> {
   const rows = await sql<BatchLine>`select ${line} from callsift.runs r
     where r.id = ${id} and r.workflow = any(${workflows}::text[])`.execute(db)

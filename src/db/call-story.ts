@@ -29,6 +29,8 @@ export interface StepStory {
   readonly message: string | null
   readonly hint: string | null
   readonly policy: string | null
+  /** Which of several kinds of work the step is; null where it is of one. */
+  readonly kind: string | null
   readonly output: unknown
   readonly attempts: readonly AttemptStory[]
 }
@@ -127,9 +129,15 @@ async function readSteps(db: Queryable, runId: string, generation: number): Prom
     message: step.message,
     hint: step.hint,
     policy: step.policy,
+    kind: kindOf(step.item),
     output: step.output,
     attempts: attempts.rows.filter((attempt) => attempt.stepId === step.id).map(({ stepId: _, ...attempt }) => attempt),
   }))
+}
+
+function kindOf(item: unknown): string | null {
+  const kind = typeof item === 'object' && item !== null && 'kind' in item ? item.kind : null
+  return typeof kind === 'string' ? kind : null
 }
 
 export async function readEffects(db: Queryable, runId: string): Promise<EffectStory[]> {

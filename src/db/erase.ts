@@ -15,6 +15,8 @@ export interface Erasable {
 /** Entries that stand in the CRM, which has no way to delete them for a program. */
 export interface StandingEntry {
   readonly portalId: string
+  /** `timeline`, or what was done beside the entry: `fields`, `dialogue`, `bind`, `alert`, `trigger`. */
+  readonly kind: string
   readonly target: unknown
   readonly externalId: string | null
   readonly state: string
@@ -31,8 +33,9 @@ export async function listByPhone(db: Queryable, digits: string, portalId: strin
   return await withMerged(db, found.rows)
 }
 
-export async function listById(db: Queryable, id: string): Promise<Erasable[]> {
-  const found = await sql<Erasable>`select ${facts} from callsift.calls c where c.id = ${id}`.execute(db)
+export async function listByIds(db: Queryable, ids: readonly string[]): Promise<Erasable[]> {
+  const found = await sql<Erasable>`select ${facts} from callsift.calls c
+    where c.id = any(${ids as string[]}::bigint[])`.execute(db)
   return await withMerged(db, found.rows)
 }
 
@@ -57,7 +60,7 @@ export async function listNames(db: Queryable, callId: string): Promise<string[]
 }
 
 export async function listStandingEntries(db: Queryable, runId: string): Promise<StandingEntry[]> {
-  const rows = await sql<StandingEntry>`select portal_id as "portalId", target, external_id as "externalId", state
+  const rows = await sql<StandingEntry>`select portal_id as "portalId", kind, target, external_id as "externalId", state
     from callsift.effects where run_id = ${runId} and state in ('sent', 'written') order by intent_no`.execute(db)
   return rows.rows
 }
@@ -91,17 +94,7 @@ export async function removeCall(trx: Queryable, call: Erasable): Promise<Record
   const subjects = names.filter((name) => name !== null).map((name) => `call ${name}`)
   await sql`update callsift.audit set subject = 'call (erased)', detail = jsonb_build_object('outcome', detail->'outcome')
     where subject = any(${subjects}::text[])`.execute(trx)
-  const leads = sql`select (s.output->'entity'->>'id')::bigint from callsift.steps s where s.run_id = ${call.runId}
-      and s.name = 'locateRecording' and s.output->'entity'->>'typeId' = '1'
-    union select c.entity_id::bigint from callsift.calls c where c.run_id = ${call.runId} and c.entity_type_id = 1`
-  // A lead's verdict may repeat what its last call was judged by.
-  const leadScores = await count(sql`delete from callsift.lead_scores
-    where portal_id = ${call.portalId} and lead_id in (${leads})`)
-  const leadRuns = await count(sql`delete from callsift.runs
-    where workflow = 'scoreLead' and portal_id = ${call.portalId} and state <> 'running' and (input->>'leadId')::bigint in (${leads})`)
   const removed: Record<string, number> = {
-    leadScores,
-    leadRuns,
     deliveries: await count(sql`delete from callsift.inbox where call_id = ${call.id}`),
     names: await count(sql`delete from callsift.call_identities where call_id = ${call.id}`),
     calls: await count(sql`delete from callsift.calls where id = ${call.id}`),
@@ -139,6 +132,8 @@ const touched = [
   'attempts',
   'effects',
   'lead_scores',
+  'contact_reads',
+  'bot_messages',
   'uploads',
   'upload_chunks',
   'audit',

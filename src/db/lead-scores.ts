@@ -22,7 +22,10 @@ export async function readLeadScores(
   return new Map(rows.rows.map((row) => [row.leadId, row]))
 }
 
-/** Keeps what the lead was judged as; a later verdict takes the place of an earlier one. */
+/**
+ * Keeps what the lead was judged as; a later verdict takes the place of an earlier one. Nothing is kept for a run that was ended or
+ * erased meanwhile.
+ */
 export async function saveLeadScore(
   db: Queryable,
   portalId: string,
@@ -30,8 +33,9 @@ export async function saveLeadScore(
   score: Omit<LeadScore, 'reason'> & { reason: string },
 ): Promise<void> {
   await sql`insert into callsift.lead_scores (portal_id, lead_id, seen_hash, rubric, quality, score, reason, written, run_id)
-    values (${portalId}, ${score.leadId}, ${score.seenHash}, ${score.rubric}, ${score.quality}, ${score.score}, ${score.reason},
-      ${score.written}, ${runId})
+    select ${portalId}, ${score.leadId}::bigint, ${score.seenHash}, ${score.rubric}, ${score.quality}, ${score.score}::integer,
+      ${score.reason}, ${score.written}::boolean, r.id
+    from (select id from callsift.runs where id = ${runId} and state = 'running' for share) r
     on conflict (portal_id, lead_id) do update set seen_hash = excluded.seen_hash, rubric = excluded.rubric,
       quality = excluded.quality, score = excluded.score, reason = excluded.reason, written = excluded.written,
       run_id = excluded.run_id, scored_at = now()`.execute(db)

@@ -10,6 +10,9 @@ import { hearing } from './migrations/0006-hearing.ts'
 import { dashboard } from './migrations/0007-dashboard.ts'
 import { batches } from './migrations/0008-batches.ts'
 import { router } from './migrations/0009-router.ts'
+import { drafts } from './migrations/0010-drafts.ts'
+import { bots } from './migrations/0011-bots.ts'
+import { schedulesFromTheEnvironment } from './migrations/0012-schedules-from-the-environment.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -31,6 +34,9 @@ const migrations: readonly Migration[] = [
   dashboard,
   batches,
   router,
+  drafts,
+  bots,
+  schedulesFromTheEnvironment,
 ]
 
 /** The schema level that this program knows. */

@@ -39,7 +39,7 @@ export async function readFigures(db: Queryable, hours: number): Promise<DayFigu
       percentile_cont(0.5) within group (order by extract(epoch from e.written_at - r.created_at) * 1000)::float8 as "p50Ms",
       percentile_cont(0.95) within group (order by extract(epoch from e.written_at - r.created_at) * 1000)::float8 as "p95Ms"
     from callsift.effects e join callsift.runs r on r.id = e.run_id
-    where e.state = 'written' and e.written_at >= ${since} and e.intent_no = 1`.execute(db)
+    where e.kind = 'timeline' and e.state = 'written' and e.written_at >= ${since} and e.intent_no = 1`.execute(db)
   const verdicts = await sql<Omit<DayFigures, 'written' | 'p50Ms' | 'p95Ms'>>`
     select count(*) filter (where v.output->>'quality' = 'high')::int as high,
       count(*) filter (where v.output->>'quality' = 'medium')::int as medium,

@@ -16,6 +16,16 @@ export interface PortalSettings {
   chatModel?: string
   speechModel?: string
   prompt?: string
+  /** What is done beside the entry of a call; all of it off until it is set. */
+  verdictFields?: boolean
+  attachDialogue?: boolean
+  bindEntry?: boolean
+  /** A bot of the portal that tells whoever is responsible of a hot lead. */
+  hotLeadBot?: number
+  /** Codes of the portal's automation triggers, by what the call was judged as. */
+  verdictTriggers?: { high?: string; medium?: string; low?: string }
+  /** Takes what the portal's own call processing heard, where it did, instead of paying for it again. */
+  portalTranscript?: boolean
   /** IANA name, by which days and months of the caps turn and working hours are read; UTC unless told. */
   timeZone?: string
   /** Speech that may be paid for, minutes. */

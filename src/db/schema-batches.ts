@@ -12,6 +12,7 @@ export interface ScheduleTable {
   time_zone: string | null
   input: Json
   paused: Generated<boolean>
+  environment: string | null
 }
 
 /** What a lead was last judged as, and by what it was seen. */

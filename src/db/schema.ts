@@ -2,7 +2,9 @@ import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { PortalSettings } from './portal-settings.ts'
 import type { RouterTables } from './router-schema.ts'
 import type { LeadScoreTable, ScheduleTable } from './schema-batches.ts'
+import type { BotDialogTable, BotMessageTable, BotTable } from './schema-bots.ts'
 import type { Id, Json, Stamp, StampOrNull } from './schema-columns.ts'
+import type { ContactReadTable, DraftTable } from './schema-drafts.ts'
 import type {
   BulkRetryCallTable,
   BulkRetryTable,
@@ -321,6 +323,11 @@ export interface Schema extends RouterTables {
   'callsift.workers': WorkerTable
   'callsift.schedules': ScheduleTable
   'callsift.lead_scores': LeadScoreTable
+  'callsift.drafts': DraftTable
+  'callsift.contact_reads': ContactReadTable
+  'callsift.bots': BotTable
+  'callsift.bot_messages': BotMessageTable
+  'callsift.bot_dialogs': BotDialogTable
   'callsift.audit': AuditTable
   'callsift.alerts': AlertTable
   'callsift.alert_messages': AlertMessageTable

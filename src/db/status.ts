@@ -18,18 +18,20 @@ export async function listWorkers(db: Queryable, ttlMs: number): Promise<WorkerL
   return rows.rows.map((row) => ({ ...row, heardMsAgo: Math.round(row.heardMsAgo), alive: row.heardMsAgo < ttlMs }))
 }
 
+/** Calls by how far they are; runs of other workflows are none. */
 export async function countRuns(db: Queryable): Promise<Record<'running' | 'done' | 'parked' | 'cancelled', number>> {
   const rows = await sql<{
     state: string
     n: number
-  }>`select state, count(*)::int as n from callsift.runs group by state`.execute(db)
+  }>`select state, count(*)::int as n from callsift.runs where workflow = 'call' group by state`.execute(db)
   const of = (state: string) => rows.rows.find((row) => row.state === state)?.n ?? 0
   return { running: of('running'), done: of('done'), parked: of('parked'), cancelled: of('cancelled') }
 }
 
-/** Runs that need a person. */
+/** Calls that need a person. */
 export async function countParked(db: Queryable): Promise<number> {
-  const rows = await sql<{ n: number }>`select count(*)::int as n from callsift.runs where state = 'parked'`.execute(db)
+  const rows = await sql<{ n: number }>`select count(*)::int as n from callsift.runs
+    where workflow = 'call' and state = 'parked'`.execute(db)
   return rows.rows[0]?.n ?? 0
 }
 
@@ -79,10 +81,10 @@ export async function findOldestRunning(db: Queryable): Promise<{ callId: string
   return row === undefined ? null : { ...row, ageMs: Math.round(row.ageMs) }
 }
 
-/** Entries written since midnight UTC. */
+/** Timeline entries written since midnight UTC; what was done beside them is not counted. */
 export async function countWrittenToday(db: Queryable): Promise<number> {
   const rows = await sql<{ n: number }>`select count(*)::int as n from callsift.effects
-    where state = 'written' and written_at >= date_trunc('day', now() at time zone 'utc') at time zone 'utc'`.execute(
+    where kind = 'timeline' and state = 'written' and written_at >= date_trunc('day', now() at time zone 'utc') at time zone 'utc'`.execute(
     db,
   )
   return rows.rows[0]?.n ?? 0

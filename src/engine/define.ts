@@ -50,6 +50,8 @@ export interface PlacedStep<Context> {
   readonly step: StepDefinition<Context>
   readonly each: boolean
   readonly items: ((seen: Record<string, unknown>) => readonly unknown[]) | null
+  /** The steps whose outputs a fan's items are chosen from; null = any that stand before it. */
+  readonly chosenFrom: readonly string[] | null
   readonly endsWhen: EndRule<unknown> | null
 }
 
@@ -74,6 +76,7 @@ export interface WorkflowBuilder<Context, Before extends Seen> extends Workflow<
     step: StepDefinition<Context, Name, In, Out> &
       (Before & { item: ItemOf<In> } extends z.input<In> ? unknown : { readonly input: never }),
     items: (before: Before) => readonly ItemOf<In>[],
+    rules?: { readonly chosenFrom?: readonly (keyof Before & string)[] },
   ): WorkflowBuilder<Context, Before & Record<Name, z.output<Out>[]>>
 }
 
@@ -95,9 +98,21 @@ function build<Context, Before extends Seen>(
     steps,
     startedAs,
     step: (step, rules) =>
-      place({ step, each: false, items: null, endsWhen: (rules?.endsWhen as EndRule<unknown> | undefined) ?? null }),
-    each: (step, items) =>
-      place({ step, each: true, items: items as (seen: Seen) => readonly unknown[], endsWhen: null }),
+      place({
+        step,
+        each: false,
+        items: null,
+        chosenFrom: null,
+        endsWhen: (rules?.endsWhen as EndRule<unknown> | undefined) ?? null,
+      }),
+    each: (step, items, rules) =>
+      place({
+        step,
+        each: true,
+        items: items as (seen: Seen) => readonly unknown[],
+        chosenFrom: rules?.chosenFrom ?? null,
+        endsWhen: null,
+      }),
   } as WorkflowBuilder<Context, Before>
 }
 

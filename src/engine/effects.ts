@@ -63,6 +63,12 @@ export async function writeOnce(
   return await sendOnce(db, write, await stampSent(db, claim, write, effect.sent_at), limits)
 }
 
+/** Whether this write was begun before, be it by an attempt whose worker died. */
+export async function isWriteBegun(db: Database, key: string): Promise<boolean> {
+  const rows = await sql`select 1 from callsift.effects where key = ${key}`.execute(db)
+  return rows.rows.length > 0
+}
+
 /** The one send of an intent that this attempt has stamped. */
 async function sendOnce(db: Database, write: Write, sentAt: Date, limits: { doubtWaitMs: number }): Promise<Written> {
   try {

@@ -125,7 +125,7 @@ export interface NextStep {
 
 /**
  * What follows a value, where that can be said without looking into the record again: in a run's first generation nothing is reused.
- * Null where it cannot: a fan after a fan, or a fan of nothing.
+ * Null where it cannot: a fan after a fan, or a fan of nothing with more behind it.
  */
 export function foresee<Context>(
   workflow: Workflow<Context>,
@@ -144,6 +144,7 @@ export function foresee<Context>(
   if (following.items === null) return { ends: false, class: null, joins, next: [{ name, queue, family, index: 0 }] }
   if (joins) return null
   const items = following.items({ ...seen, [placed.step.name]: output })
-  if (items.length === 0) return null
+  const last = position + 2 === workflow.steps.length
+  if (items.length === 0) return last ? { ends: true, class: null, joins, next: [] } : null
   return { ends: false, class: null, joins, next: items.map((item, index) => ({ name, queue, family, index, item })) }
 }

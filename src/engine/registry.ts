@@ -54,10 +54,12 @@ export function createRegistry<Context>(workflows: readonly Workflow<Context>[])
   }
 }
 
-/** What a step's own shape names. Before a fan all is read: its items are chosen from anything that stands before it. */
+/** What a step's own shape names. Before a fan also what its items are chosen from: anything that stands before it, unless it says. */
 function namesSeen<Context>(workflow: Workflow<Context>, position: number): readonly string[] | null {
   const shape = workflow.steps[position]?.step.input
-  if (!(shape instanceof z.ZodObject) || workflow.steps[position + 1]?.items != null) return null
-  const named = Object.keys(shape.shape)
+  const following = workflow.steps[position + 1]
+  const chosenFrom = following?.items == null ? [] : following.chosenFrom
+  if (!(shape instanceof z.ZodObject) || chosenFrom === null) return null
+  const named = [...Object.keys(shape.shape), ...chosenFrom]
   return workflow.steps.slice(0, position).flatMap(({ step }) => (named.includes(step.name) ? [step.name] : []))
 }

@@ -65,10 +65,21 @@ export async function hurry(db: Queryable, runIds: readonly string[], stepName: 
   )
 }
 
-/** Ends a run on a person's word; what is under way may finish, but creates nothing. */
-export async function cancelRun<Context>(db: Database, registry: Registry<Context>, runId: string): Promise<void> {
+/**
+ * Ends a run on a person's word; what is under way may finish, but creates nothing. `atOnce`: it loses its lease too, so that nothing it
+ * brings is stored and no further request of it passes.
+ */
+export async function cancelRun<Context>(
+  db: Database,
+  registry: Registry<Context>,
+  runId: string,
+  options: { atOnce?: boolean } = {},
+): Promise<void> {
   const cancel = async (trx: Queryable) => {
     const run = await lockRun(trx, runId)
+    if (options.atOnce === true)
+      await sql`update callsift.steps set state = 'cancelled', fence = fence + 1, finished_at = now()
+        where run_id = ${runId} and state = 'running'`.execute(trx)
     await sql`update callsift.steps set state = 'cancelled', finished_at = now()
       where run_id = ${runId} and state in ('ready', 'dispatched', 'parked', 'joining')`.execute(trx)
     await endRun(trx, registry, run, { state: 'cancelled', class: 'cancelled' })

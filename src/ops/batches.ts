@@ -11,10 +11,12 @@ import {
 } from '../db/batches.ts'
 import { cancelBatch } from '../engine/cancel-batch.ts'
 import { startBatch } from '../engine/start-batch.ts'
-import { defineOperation, OperationError, RowId } from './operation.ts'
+import { type Caller, defineOperation, mayAct, OperationError, RowId } from './operation.ts'
+import { phoneFor } from './phone-for.ts'
 import { needPortal } from './portals.ts'
 
-const workflowsOf = (app: App) => app.registry.workflows.flatMap((one) => (one.startedAs === null ? [] : [one.name]))
+export const batchWorkflows = (app: App) =>
+  app.registry.workflows.flatMap((one) => (one.startedAs === null ? [] : [one.name]))
 
 /** The workflow behind a verb, and its input checked: a mistake is heard by whoever makes it, not by a run at night. */
 export function readBatchInput(app: App, verb: string, input: unknown): { workflow: string; input: unknown } {
@@ -33,7 +35,7 @@ export function readBatchInput(app: App, verb: string, input: unknown): { workfl
 }
 
 async function needBatch(app: App, id: string): Promise<BatchLine> {
-  const batch = await findBatch(app.db, workflowsOf(app), id)
+  const batch = await findBatch(app.db, batchWorkflows(app), id)
   if (batch !== null) return batch
   throw new OperationError('unknown_batch', 404, `There is no batch ${id}.`, 'See: callsift batch list')
 }
@@ -43,7 +45,7 @@ const ById = z.strictObject({ id: RowId })
 
 export const batchStart = defineOperation({
   name: 'batch.start',
-  summary: 'Starts a workflow over a portal (score-leads); one at a time.',
+  summary: 'Starts a workflow over a portal (score-leads, describe-products, extract-contacts); one at a time.',
   role: 'admin',
   input: z.strictObject({
     workflow: z.string().min(1).max(60),
@@ -74,7 +76,7 @@ export const batchList = defineOperation({
   name: 'batch.list',
   summary: 'The newest runs over leads and the like, by hand and by schedule.',
   input: z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) }),
-  run: async (app, input) => ({ batches: await listBatches(app.db, workflowsOf(app), input.limit) }),
+  run: async (app, input) => ({ batches: await listBatches(app.db, batchWorkflows(app), input.limit) }),
 })
 
 export const batchShow = defineOperation({
@@ -93,18 +95,29 @@ export const batchShow = defineOperation({
 
 export const batchRows = defineOperation({
   name: 'batch.rows',
-  summary: 'What its runs brought, page by page: a row for each lead.',
+  summary: 'What its runs brought, page by page: a row for each record.',
   input: z.strictObject({
     id: RowId,
     /** `id` of the last row of the page before. */
     afterId: RowId.optional(),
     limit: z.coerce.number().int().min(1).max(1_000).default(500),
   }),
-  run: async (app, input) => {
+  run: async (app, input, caller) => {
     const batch = await needBatch(app, input.id)
-    return { rows: await listBatchRows(app.db, batch.id, { afterId: input.afterId ?? '0', limit: input.limit }) }
+    const rows = await listBatchRows(app.db, batch.id, { afterId: input.afterId ?? '0', limit: input.limit })
+    return { rows: rows.map((row) => ({ ...row, outputs: contactsFor(caller, row.outputs) })) }
   },
 })
+
+/** Whoever may only look sees of a number its last four digits, and of an address its end. */
+function contactsFor(caller: Caller, outputs: Record<string, unknown>): Record<string, unknown> {
+  const { phone, email } = outputs
+  return {
+    ...outputs,
+    ...(typeof phone === 'string' ? { phone: phoneFor(caller, phone) } : {}),
+    ...(typeof email === 'string' && !mayAct(caller, 'operator') ? { email: email.replace(/^.*@/, '…@') } : {}),
+  }
+}
 
 export const batchCancel = defineOperation({
   name: 'batch.cancel',

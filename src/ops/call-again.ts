@@ -102,7 +102,7 @@ export const callAssign = defineOperation({
   run: async (app, input) => {
     const { call, runId } = await findRunOf(app, input)
     const written = (await readEffects(app.db, runId)).some(
-      (effect) => effect.state === 'written' && effect.intentNo === call.intent_no,
+      (effect) => effect.kind === 'timeline' && effect.state === 'written' && effect.intentNo === call.intent_no,
     )
     const { generation } = await app.db.transaction().execute(async (trx) => {
       await assignEntity(trx, call.id, input)
@@ -123,7 +123,9 @@ export const callWriteAgain = defineOperation({
   audit,
   run: async (app, input) => {
     const { call, runId } = await findRunOf(app, input)
-    const present = (await readEffects(app.db, runId)).find((effect) => effect.intentNo === call.intent_no)
+    const present = (await readEffects(app.db, runId)).find(
+      (effect) => effect.kind === 'timeline' && effect.intentNo === call.intent_no,
+    )
     if (present?.state === 'sent') {
       throw new OperationError(
         'write_in_doubt',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
-import { readCallStory } from '../db/call-story.ts'
+import { readCallStory, type StepStory } from '../db/call-story.ts'
 import { describeClass } from '../wire/class-text.ts'
 import { tellCall } from './call-tale.ts'
 import { ticketOf } from './call-ticket.ts'
@@ -35,6 +35,20 @@ export async function showCall(app: App, input: { call: string; portalId?: strin
       merged: output('mergeTranscript'),
     },
     entry: output('writeTimeline'),
+    /** What was wanted beside the entry, and what became of each. */
+    followUps: story.steps.filter((step) => step.name === 'followUp').map(tellFollowUp),
+  }
+}
+
+function tellFollowUp(step: StepStory) {
+  const done =
+    step.state === 'done' ? (step.output as { state: string; why: string | null; on: readonly string[] }) : null
+  return {
+    kind: step.kind ?? step.name,
+    state: done?.state ?? (step.state === 'parked' ? 'parked' : 'waiting'),
+    /** Why it was left out. */
+    why: done?.why ?? null,
+    on: done?.on ?? [],
   }
 }
 
@@ -45,6 +59,7 @@ function flagsOf(plan: unknown, merged: unknown): ReturnType<typeof flagOf>[] {
     typeof output === 'object' && output !== null && (output as Record<string, unknown>)[field] === true
   return [
     ...(told(plan, 'truncated') ? [flagOf('truncated_audio')] : []),
+    ...(told(plan, 'fromPortal') ? [flagOf('portal_transcript')] : []),
     ...(told(merged, 'capped') ? [flagOf('overlong_transcript')] : []),
   ]
 }

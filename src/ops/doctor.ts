@@ -1,6 +1,7 @@
 import { request } from 'undici'
 import { z } from 'zod'
 import type { App } from '../context.ts'
+import { type Bot, listBots } from '../db/bots.ts'
 import { readClockMs } from '../db/clock.ts'
 import { programLevel, readLevel } from '../db/migrate.ts'
 import { listPortals, type Portal } from '../db/portals.ts'
@@ -48,6 +49,7 @@ export const doctor = defineOperation({
       ...lookAtWrites(app, portals),
       ...lookAtAddress(app),
     ]
+    for (const bot of await listBots(app.db)) findings.push(lookAtBot(bot))
     for (const portal of portals) findings.push(...(await lookAtPortal(app, portal)))
     return { ok: findings.every((finding) => finding.state !== 'fail'), findings }
   },
@@ -129,6 +131,18 @@ function lookAtGates(status: Status): DoctorFinding[] {
           `${gate.name} of key ${gate.keyId.slice(0, 8)} opens by itself in ${Math.ceil(gate.opensInMs / 1000)} s: ${gate.message}`,
           'Nothing to do.',
         ),
+  )
+}
+
+/** One failed poll is nothing; several in a row are a bot that hears nobody. */
+function lookAtBot({ portalId, botId, name, enabled, failures, lastFailure }: Bot): DoctorFinding {
+  const what = `Bot ${name} (${botId}) of portal ${portalId}`
+  if (!enabled) return ok('bots', `${what} rests.`)
+  if (failures < 3) return ok('bots', `${what} is asked for messages.`)
+  return fail(
+    'bots',
+    `${what} could not be asked ${failures} times in a row: ${lastFailure}`,
+    `Mend that, or register it again: callsift bot add --portal ${portalId}`,
   )
 }
 

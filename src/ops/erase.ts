@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { againOnDeadlock } from '../db/again-on-deadlock.ts'
+import { eraseDialogues } from '../db/bot-messages.ts'
 import {
   clearFiles,
   countOpenAttempts,
   type Erasable,
-  listById,
+  listByIds,
   listByPhone,
   listNames,
   listStandingEntries,
@@ -14,8 +15,12 @@ import {
   type StandingEntry,
   stopRun,
 } from '../db/erase.ts'
+import { listExtractedByPhone, listExtractedOfCall, removeExtracted } from '../db/erase-contacts.ts'
+import { type ErasableLead, listCallsOf, listLeadsOf, listOpenScorings, removeLead } from '../db/erase-leads.ts'
+import { cancelRun } from '../engine/rerun.ts'
 import { bury } from '../intake/tombstones.ts'
 import { phoneDigits } from '../phone-digits.ts'
+import { choosePortal } from './call-submit.ts'
 import { findCall } from './find-call.ts'
 import { defineOperation, OperationError } from './operation.ts'
 
@@ -25,6 +30,8 @@ const EraseInput = z
     phone: z.string().max(64).optional(),
     /** One call, by our id, its CALL_ID or `activity:57`. */
     call: z.coerce.string().min(1).max(300).optional(),
+    /** One lead by its number in the CRM: its calls, and what it was scored as. */
+    lead: z.coerce.number().int().min(1).optional(),
     portalId: z.string().min(1).optional(),
     /** Only tells what would go. */
     dryRun: z.boolean().default(false),
@@ -32,8 +39,8 @@ const EraseInput = z
     rewrite: z.boolean().optional(),
   })
   .refine(
-    (input) => (input.phone === undefined) !== (input.call === undefined),
-    'give a phone or a call, one of the two',
+    (input) => [input.phone, input.call, input.lead].filter((one) => one !== undefined).length === 1,
+    'give a phone, a call or a lead, one of the three',
   )
 
 /** The act of an erasure: numbers and dates, and nothing of what was erased. */
@@ -41,6 +48,8 @@ export interface ErasureReport {
   readonly dryRun: boolean
   readonly at: string
   readonly calls: number
+  /** Whose scores go as well. */
+  readonly leads: number
   readonly removed: Readonly<Record<string, number>>
   /** Stand in the CRM and have to be deleted there, by hand: the API has no way to. */
   readonly entries: readonly StandingEntry[]
@@ -57,12 +66,17 @@ const patienceMs = 15_000
 export const callErase = defineOperation({
   name: 'call.erase',
   role: 'admin',
-  summary: 'Erases one call, or all calls of a phone number, and keeps them from being taken in again.',
+  summary:
+    'Erases one call, all calls of a phone number, or a lead with its calls and scores, and keeps the calls from being taken in again.',
   input: EraseInput,
   // Neither the number nor the call may live on in the audit.
   audit: (input) => ({
     subject: 'erasure',
-    detail: { by: input.phone === undefined ? 'call' : 'phone', portalId: input.portalId, dryRun: input.dryRun },
+    detail: {
+      by: input.phone !== undefined ? 'phone' : input.call !== undefined ? 'call' : 'lead',
+      portalId: input.portalId,
+      dryRun: input.dryRun,
+    },
   }),
   run: async (app, input): Promise<ErasureReport> => {
     const digits = input.phone === undefined ? null : phoneDigits(input.phone)
@@ -74,16 +88,38 @@ export const callErase = defineOperation({
         'Give it whole, with its area code: +74951234567.',
       )
     }
-    const calls = await listCalls(app, { ...input, digits })
+    const lead = input.lead === undefined ? null : await nameLead(app, input.lead, input.portalId)
+    const calls = await listCalls(app, { ...input, digits, lead })
+    const leads = await listLeadsOf(app.db, calls)
+    if (lead !== null && !leads.some((one) => one.leadId === lead.leadId && one.portalId === lead.portalId))
+      leads.push(lead)
     const entries: StandingEntry[] = []
     for (const { runId } of calls) if (runId !== null) entries.push(...(await listStandingEntries(app.db, runId)))
-    const report = { dryRun: input.dryRun, at: new Date().toISOString(), calls: calls.length, entries }
+    const report = {
+      dryRun: input.dryRun,
+      at: new Date().toISOString(),
+      calls: calls.length,
+      leads: leads.length,
+      entries,
+    }
     if (input.dryRun) return { ...report, removed: {}, stillRunning: 0, filesRewritten: false, notCleared: [] }
 
     await stopAndBury(app, calls, { digits, portalId: input.portalId ?? null })
-    const stillRunning = await waitForAttempts(app, calls)
+    const scorings = (await Promise.all(leads.map((one) => listOpenScorings(app.db, one)))).flat()
+    for (const id of scorings) await cancelRun(app.db, app.registry, id, { atOnce: true })
+    const stillRunning = await waitForAttempts(app, [
+      ...calls.flatMap(({ runId }) => (runId === null ? [] : [runId])),
+      ...scorings,
+    ])
     const removed: Record<string, number> = {}
+    const add = (gone: Record<string, number>) => {
+      for (const [table, rows] of Object.entries(gone)) removed[table] = (removed[table] ?? 0) + rows
+    }
+    for (const one of leads)
+      add(await againOnDeadlock(() => app.db.transaction().execute((trx) => removeLead(trx, one))))
     for (const call of calls) {
+      // Before the call's own rows go: they tell which lead or contact it belongs to.
+      addTo(removed, 'contactRuns', await eraseExtracted(app, await listExtractedOfCall(app.db, call)))
       const gone = await againOnDeadlock(() =>
         app.db.transaction().execute(async (trx) => {
           const loose = await removeLooseDeliveries(trx, call)
@@ -91,21 +127,48 @@ export const callErase = defineOperation({
           return { ...rows, deliveries: (rows['deliveries'] ?? 0) + loose }
         }),
       )
-      for (const [table, rows] of Object.entries(gone)) removed[table] = (removed[table] ?? 0) + rows
+      add(gone)
     }
+    if (digits !== null) {
+      const extracted = await listExtractedByPhone(app.db, digits, input.portalId ?? null)
+      addTo(removed, 'contactRuns', await eraseExtracted(app, extracted))
+    }
+    // What was said to a bot: dialogues in which the number was written, and those that told of one of the calls.
+    const chatMessages = await app.db.transaction().execute(async (trx) => {
+      const callIds = calls.map((call) => call.id)
+      const told = callIds.length === 0 ? 0 : await eraseDialogues(trx, { callIds })
+      return told + (digits === null ? 0 : await eraseDialogues(trx, { digits, portalId: input.portalId ?? null }))
+    })
+    if (chatMessages > 0) removed['chatMessages'] = chatMessages
     const filesRewritten = input.rewrite ?? app.connection.kind === 'pglite'
     const notCleared = await clearFiles(app.connection, filesRewritten)
     return { ...report, removed, stillRunning, filesRewritten, notCleared }
   },
 })
 
+function addTo(removed: Record<string, number>, what: string, rows: number): void {
+  removed[what] = (removed[what] ?? 0) + rows
+}
+
+/** Ends them first, so that a batch which waits for one of them does not wait for ever. */
+async function eraseExtracted(app: App, runIds: readonly string[]): Promise<number> {
+  for (const id of runIds) await cancelRun(app.db, app.registry, id)
+  return await againOnDeadlock(() => app.db.transaction().execute((trx) => removeExtracted(trx, runIds)))
+}
+
 async function listCalls(
   app: App,
-  input: { digits: string | null; call?: string | undefined; portalId?: string | undefined },
+  input: { digits: string | null; lead: ErasableLead | null; call?: string | undefined; portalId?: string | undefined },
 ): Promise<Erasable[]> {
+  if (input.lead !== null) return await listByIds(app.db, await listCallsOf(app.db, input.lead))
   if (input.digits !== null) return await listByPhone(app.db, input.digits, input.portalId ?? null)
   const { id } = await findCall(app, { call: input.call ?? '', portalId: input.portalId })
-  return await listById(app.db, id)
+  return await listByIds(app.db, [id])
+}
+
+async function nameLead(app: App, leadId: number, portalId: string | undefined): Promise<ErasableLead> {
+  const portal = await choosePortal(app, portalId)
+  return { portalId: portal.id, leadId: String(leadId) }
 }
 
 /** In one transaction with the stop: whoever tells of the call again from here on meets the tombstone, and before it the call itself. */
@@ -133,8 +196,7 @@ async function stopAndBury(
   )
 }
 
-async function waitForAttempts(app: App, calls: readonly Erasable[]): Promise<number> {
-  const runIds = calls.flatMap((call) => (call.runId === null ? [] : [call.runId]))
+async function waitForAttempts(app: App, runIds: readonly string[]): Promise<number> {
   const deadline = performance.now() + patienceMs
   for (;;) {
     const open = await countOpenAttempts(app.db, runIds)

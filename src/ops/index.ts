@@ -1,6 +1,7 @@
 import { alertList, alertTest } from './alerts.ts'
 import { backfillCount, backfillTake } from './backfill.ts'
 import { batchCancel, batchList, batchPause, batchResume, batchRows, batchShow, batchStart } from './batches.ts'
+import { botAdd, botChange, botForget, botHold, botList, botRelease, botRemove, botRetry } from './bots.ts'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from './call-again.ts'
 import { callCount, callList } from './call-list.ts'
 import { callShow } from './call-show.ts'
@@ -8,6 +9,7 @@ import { callSubmit } from './call-submit.ts'
 import { causeIgnore, causeList, causeReopen, causeResolve } from './causes.ts'
 import { deliveriesList } from './deliveries-list.ts'
 import { doctor } from './doctor.ts'
+import { draftDecide, draftList, draftRetry, draftUndo } from './drafts.ts'
 import { callErase } from './erase.ts'
 import { gateOpen } from './gate-open.ts'
 import { keyRotate } from './key-rotate.ts'
@@ -80,6 +82,14 @@ export const operations: readonly Operation[] = [
   scheduleResume,
   scheduleRun,
   scheduleRemove,
+  botAdd,
+  botList,
+  botChange,
+  botHold,
+  botRelease,
+  botRetry,
+  botForget,
+  botRemove,
   callErase,
   keyRotate,
   overview,
@@ -93,6 +103,10 @@ export const operations: readonly Operation[] = [
   reviewList,
   reviewDecide,
   reviewExamples,
+  draftList,
+  draftDecide,
+  draftUndo,
+  draftRetry,
   userSave,
   userList,
   userRemove,

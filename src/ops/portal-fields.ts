@@ -7,16 +7,20 @@ import { needPortal } from './portals.ts'
 export const portalFields = defineOperation({
   name: 'portal.fields',
   summary:
-    'Which user fields scoring needs on the leads of a portal, and, with `create`, creates those that are missing.',
+    'Which user fields verdicts need on the leads (or deals) of a portal, and, with `create`, creates those that are missing.',
   role: 'admin',
-  input: z.strictObject({ id: z.string().min(1).max(200), create: z.boolean().default(false) }),
-  audit: (input) => ({ subject: `portal ${input.id}`, detail: { create: input.create } }),
+  input: z.strictObject({
+    id: z.string().min(1).max(200),
+    of: z.enum(['leads', 'deals']).default('leads'),
+    create: z.boolean().default(false),
+  }),
+  audit: (input) => ({ subject: `portal ${input.id}`, detail: { of: input.of, create: input.create } }),
   run: async (app, input) => {
     const portal = await needPortal(app, input.id)
-    const { leads } = app.clientFor(portal)
+    const { userFields } = app.clientFor(portal)
     try {
-      const missing = missingLeadFields(await leads.fieldNames())
-      if (input.create) for (const field of missing) await leads.createUserField(field)
+      const missing = missingLeadFields(await userFields.names(input.of))
+      if (input.create) for (const field of missing) await userFields.create(input.of, field)
       return {
         id: portal.id,
         fields: leadFields.map((field) => ({

@@ -186,6 +186,14 @@ export const portalSettings = defineOperation({
       chatModel: optional(word),
       speechModel: optional(word),
       prompt: optional(z.string().min(1).max(20_000)),
+      verdictFields: optional(z.boolean()),
+      attachDialogue: optional(z.boolean()),
+      bindEntry: optional(z.boolean()),
+      hotLeadBot: optional(z.number().int().min(1)),
+      verdictTriggers: optional(
+        z.partialRecord(z.enum(['high', 'medium', 'low']), z.string().regex(/^[\w.:-]{1,100}$/, 'must be a code')),
+      ),
+      portalTranscript: optional(z.boolean()),
       timeZone: optional(
         z
           .string()

@@ -17,17 +17,28 @@ function needRubric(app: App, name: string) {
 
 export const rubricList = defineOperation({
   name: 'rubric.list',
-  summary: 'The rubrics that calls and leads are judged by.',
+  summary: 'The rubrics that calls and leads are judged, products written about and contacts extracted by.',
   input: z.strictObject({}),
   run: async (app) => ({
-    rubrics: app.rubrics.all.map(({ name, version, id, judges, bands, fields }) => ({
-      name,
-      version,
-      id,
-      judges,
-      bands,
-      fields: fields ?? null,
-    })),
+    rubrics: [
+      ...app.rubrics.all.map(({ name, version, id, judges, bands, fields }) => ({
+        name,
+        version,
+        id,
+        judges,
+        bands,
+        fields: fields ?? null,
+      })),
+      ...app.rubrics.others.map((one) => ({
+        name: one.name,
+        version: one.version,
+        id: one.id,
+        judges: null,
+        ...('writes' in one ? { writes: one.writes } : { extracts: one.extracts }),
+        bands: null,
+        fields: one.fields,
+      })),
+    ],
     chatPrice: app.config.prices.chat1kTokensMicros / 1_000_000,
     currency: app.config.prices.currency,
   }),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../context.ts'
 import { listAlerts } from '../db/alerts.ts'
+import { listOpenBatches } from '../db/batches.ts'
 import { listPortals, type Portal } from '../db/portals.ts'
 import { readSpent, type Spent } from '../db/spend.ts'
 import {
@@ -11,7 +12,8 @@ import {
   listCauses,
   listWorkers,
 } from '../db/status.ts'
-import { classTexts } from '../wire/class-text.ts'
+import { classTexts, describeClass } from '../wire/class-text.ts'
+import { batchWorkflows } from './batches.ts'
 import { defineOperation } from './operation.ts'
 import { showPortal } from './portals.ts'
 
@@ -73,7 +75,7 @@ async function readSpending(app: App, portals: readonly Portal[]) {
 
 /** Is everything alright? One look, and a sentence for each thing that is not. */
 export async function readStatus(app: App) {
-  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing] = await Promise.all([
+  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing, open] = await Promise.all([
     listWorkers(app.db, app.config.timings.workerTtlMs),
     countRuns(app.db),
     readCauses(app),
@@ -83,6 +85,7 @@ export async function readStatus(app: App) {
     countWrittenToday(app.db),
     queueAnswers(app),
     listAlerts(app.db, { standing: true, limit: 50 }),
+    listOpenBatches(app.db, batchWorkflows(app)),
   ])
   const spent = await readSpending(app, portals)
   const alive = workers.filter((worker) => worker.alive).length
@@ -101,6 +104,14 @@ export async function readStatus(app: App) {
   for (const gate of gates.filter((one) => one.class === 'cap_reached' && one.waiting > 0))
     alarms.push(`${gate.message}. ${gate.waiting} steps wait. ${gate.hint ?? ''}`.trim())
   if (runs.parked > 0) alarms.push(`${runs.parked} calls are parked and need a person.`)
+  const batches = open.map(({ input: _, ...batch }) => ({
+    ...batch,
+    workflow: app.registry.workflow(batch.workflow).startedAs ?? batch.workflow,
+  }))
+  for (const { id, workflow, class: why } of batches.filter((batch) => batch.state === 'parked'))
+    alarms.push(
+      `Batch ${id} (${workflow}) is parked: ${describeClass(why ?? '').title}. See: callsift batch show ${id}`,
+    )
   return {
     ok: alarms.length === 0,
     alarms,
@@ -113,6 +124,7 @@ export async function readStatus(app: App) {
     observed,
     workers,
     runs,
+    batches,
     causes,
     gates,
     portals: portals.map(showPortal),

@@ -121,6 +121,19 @@ export const EventBody = z.strictObject({
   times: z.number().int().min(1).max(1000).default(1),
 })
 
+/** Somebody writes to a bot: the message stands in the chat, and its event waits to be read. */
+export const BotMessageBody = z.strictObject({
+  portal: z.string(),
+  botId: z.number().int(),
+  userId: z.number().int(),
+  text: z.string(),
+  /** A chat of many, such as `chat77`; else the private dialogue with the user. */
+  dialogId: z.string().optional(),
+  chat: z.record(z.string(), z.unknown()).optional(),
+  user: z.record(z.string(), z.unknown()).optional(),
+  date: z.string().optional(),
+})
+
 export const BotEventBody = z.strictObject({
   portal: z.string(),
   botId: z.number().int(),

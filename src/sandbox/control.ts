@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
+import { addBotEvent, writeToBot } from './bot-talk.ts'
 import { attachRecording, createCall, createCalls } from './calls.ts'
 import {
   BotEventBody,
+  BotMessageBody,
   CallBody,
   CallsBody,
   EventBody,
@@ -105,6 +107,7 @@ const controls: readonly [method: string, path: RegExp, run: Control][] = [
   ['GET', /^counters$/, (world) => world.truth.counters],
   ['POST', /^events$/, (world, body) => sendEvents(world, EventBody.parse(body))],
   ['POST', /^bot-events$/, (world, body) => addBotEvent(world, BotEventBody.parse(body))],
+  ['POST', /^bot-messages$/, (world, body) => writeToBot(world, present(BotMessageBody.parse(body)))],
   ['GET', /^deliveries$/, (world) => world.deliveries.list],
 ]
 
@@ -182,19 +185,6 @@ function sendEvents(world: World, body: z.infer<typeof EventBody>) {
     body.kind === 'callEnd' ? callEndForm(portal, call, now) : activityForm(portal, name, call.activityId ?? 0, now)
   for (let sent = 0; sent < body.times; sent++) world.deliveries.send(portal, call.callId, form, options)
   return { form }
-}
-
-function addBotEvent(world: World, body: z.infer<typeof BotEventBody>) {
-  const bot = world.portal(body.portal).bots.get(body.botId)
-  if (!bot) throw new Error(`portal "${body.portal}" has no bot ${body.botId}`)
-  const event = {
-    eventId: bot.events.length + 1,
-    type: body.type,
-    date: new Date(world.now()).toISOString(),
-    data: body.data ?? null,
-  }
-  bot.events.push(event)
-  return event
 }
 
 /** The routes under /__sandbox: no key, no limits, never a fault. */

@@ -1,3 +1,6 @@
+import { converse, reportProse } from './chat-model.ts'
+import { writeAbout } from './copywriter.ts'
+import { extractFrom } from './extractor.ts'
 import { readInstruction } from './gullible.ts'
 import { judge } from './judge.ts'
 import { isRecord } from './routes/shared.ts'
@@ -95,6 +98,14 @@ export interface ChatRequest {
   readonly schema?: unknown
 }
 
+/** What is asked for besides verdicts, told by the name of the fence around its data. */
+function otherWork(messages: readonly ChatMessage[], data: string): Record<string, unknown> | undefined {
+  const kind = messages.map((one) => /^<(product|contact)-[0-9a-f]{6,64}>$/m.exec(one.content)?.[1]).find(Boolean)
+  if (kind === 'contact') return extractFrom(data)
+  if (kind !== 'product') return undefined
+  return { text: writeAbout(data, messages.find((one) => one.role === 'system')?.content ?? '') }
+}
+
 /** The model's answer, before tokens and envelope. */
 export function answer(request: ChatRequest, mode: ModelMode): string {
   const transcript = transcriptOf(request.messages)
@@ -103,8 +114,16 @@ export function answer(request: ChatRequest, mode: ModelMode): string {
     const start = transcript.replace(/\s+/g, ' ').slice(0, 120)
     return `SANDBOX: ${reason} (${quality}, ${score}/100) «${start}»`
   }
-  const verdict: Record<string, unknown> = { ...furtherKeys(request.messages, request.schema), quality, score, reason }
-  if (mode === 'gullible') Object.assign(verdict, readInstruction(transcript))
+  const further = furtherKeys(request.messages, request.schema)
+  const verdict: Record<string, unknown> =
+    otherWork(request.messages, transcript) ??
+    ('answer' in further
+      ? { ...further, answer: converse(transcript, mode === 'gullible') }
+      : 'prose' in further
+        ? { ...further, prose: reportProse(transcript) }
+        : { ...further, quality, score, reason })
+  const mayObey = !('answer' in further) && !('prose' in further)
+  if (mode === 'gullible' && mayObey) Object.assign(verdict, readInstruction(transcript))
   const text = JSON.stringify(verdict)
   if (mode === 'verbose')
     return `Here is my assessment of the call:\n\n\`\`\`json\n${JSON.stringify(verdict, null, 2)}\n\`\`\`\n\nLet me know if you need anything else.`

@@ -42,6 +42,8 @@ export interface Call {
   readonly crmEntityId: number | undefined
   file: StoredFile | undefined
   transcript: unknown
+  /** What the portal's own speech recognition made of it. */
+  portalTranscript?: string | undefined
 }
 
 export interface Activity {
@@ -69,6 +71,8 @@ export interface TimelineEntry {
   readonly iconCode: string
   note?: string
   pinned: boolean
+  /** Records beside its owner that show it too. */
+  readonly boundTo: { entityTypeId: number; entityId: number }[]
 }
 
 export interface Comment {
@@ -88,6 +92,24 @@ export interface Bot {
   readonly events: { eventId: number; type: string; date: string; data: unknown }[]
   readonly messages: { id: number; dialogId: string; message: string }[]
   storedOffset: number
+  typing: number
+}
+
+/** What stands in a chat; `dialogId` as the bot sees it. */
+export interface ChatLine {
+  readonly id: number
+  readonly chatId: number
+  readonly dialogId: string
+  readonly authorId: number
+  readonly text: string
+  readonly date: string
+}
+
+export interface Notification {
+  readonly id: number
+  readonly userId: number
+  readonly message: string
+  readonly tag: string | null
 }
 
 export interface PortalOptions {
@@ -101,7 +123,7 @@ export interface PortalOptions {
   readonly webhookUrl?: string
 }
 
-const allScopes = ['vibe:ai', 'crm', 'disk', 'telephony', 'call', 'user', 'imbot', 'bizproc'] as const
+const allScopes = ['vibe:ai', 'crm', 'disk', 'telephony', 'call', 'user', 'imbot', 'im', 'bizproc'] as const
 
 export class Portal {
   readonly name: string
@@ -122,6 +144,8 @@ export class Portal {
   readonly comments = new Map<number, Comment>()
   readonly userFields = new Map<string, { id: number; fieldName: string; userTypeId: string; label: string }[]>()
   readonly bots = new Map<number, Bot>()
+  readonly chatLines: ChatLine[] = []
+  notifications: Notification[] = []
   readonly contactsByPhone = new Map<string, number>()
   /** `2:1234` = deal 1234 answers 403 BITRIX_ACCESS_DENIED. */
   readonly forbidden = new Set<string>()

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Log } from '../log.ts'
+import { type BotMessage, writeToBot } from './bot-talk.ts'
 import { type CallSpec, type CreatedCall, createCall, createCalls } from './calls.ts'
 import { handleControl } from './control.ts'
 import { Deliveries } from './event.ts'
@@ -42,6 +43,8 @@ export interface Sandbox {
   addPortal(options: PortalOptions): Portal
   addCall(spec: CallSpec): Promise<CreatedCall>
   addCalls(spec: Parameters<typeof createCalls>[1]): Promise<CreatedCall[]>
+  /** Somebody writes to a bot. Returns the message's id. */
+  writeToBot(message: BotMessage): number
   addFault(spec: FaultSpec): Fault
   clearFaults(): void
   effects(after?: number, kind?: string): Effect[]
@@ -95,6 +98,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     addPortal: (portal) => world.addPortal(portal),
     addCall: (spec) => createCall(world, spec),
     addCalls: (spec) => createCalls(world, spec),
+    writeToBot: (message) => writeToBot(world, message).messageId,
     addFault: (spec) => world.faults.add(spec),
     clearFaults: () => world.faults.clear(),
     effects: (after = 0, kind) => world.truth.effectsAfter(after, { kind }),

@@ -23,12 +23,16 @@ const choices = {
   callTypeId: ['2', '1'],
   /** Which of the two known routes takes a call's transcript. */
   transcriptRoute: ['both', 'callId', 'plain'],
+  /** Whether the portal's own call processing may be asked for what it heard. */
+  portalTranscripts: ['on', 'off'],
   /** Letter case of error codes, on all routes. */
   codeCase: ['documented', 'upper', 'lower'],
   /** The scope that call routes ask for. */
   callScope: ['telephony', 'call'],
   /** A `get` without entityId in a batch: an error of that call, or of the whole batch. */
   batchMissingId: ['call', 'whole'],
+  /** Lists in a batch: as long as asked, cut at 50 and marked `truncated`, or without their totals. */
+  batchLists: ['whole', 'truncated', 'untold'],
   /** Whether response_format=verbose_json is taken. */
   verboseJson: ['accepted', 'refused'],
   /** Whether response_format=text answers bare text, or JSON all the same. */
@@ -49,6 +53,12 @@ const choices = {
   revokedCode: ['INVALID_API_KEY', 'KEY_INACTIVE'],
   /** User fields that nobody declared by POST /userfields/…: stored all the same, or dropped without a word as Bitrix24 does. */
   userFields: ['open', 'declared'],
+  /** Under which name a bot's id is answered. */
+  botId: ['botId', 'id'],
+  /** Whether the server keeps the offset of a poll; `lost`: it answers `persisted: false` with a hint. */
+  botOffset: ['stored', 'lost'],
+  /** Whose bots may read what stands around a message: personal and supervisor ones, or none. */
+  botContext: ['personal', 'none'],
   /** Encoding of the event the robot rule sends. */
   robotBody: ['form', 'json'],
 } as const

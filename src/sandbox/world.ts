@@ -26,7 +26,7 @@ export interface Route {
   /** `:name` is one segment, `*name` the rest of the path with its slashes. */
   readonly path: string
   readonly family: Family
-  readonly scope?: 'vibe:ai' | 'crm' | 'disk' | 'call' | 'user' | 'imbot'
+  readonly scope?: 'vibe:ai' | 'crm' | 'disk' | 'call' | 'user' | 'imbot' | 'im'
   /** Errors in raw OpenAI form. */
   readonly openai?: boolean
   /** The handler reads the body itself. */

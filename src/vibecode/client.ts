@@ -1,7 +1,10 @@
 import type { Log } from '../log.ts'
 import { type AccountResource, createAccount } from './account.ts'
+import { type AutomationResource, createAutomation } from './automation.ts'
+import { createBatch, type RunBatch } from './batch.ts'
 import { type BotsResource, createBots } from './bots.ts'
 import { type ChatResource, createChat } from './chat.ts'
+import { type CommentsResource, createComments } from './comments.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type CrmResource, createCrm } from './crm.ts'
 import { type ClientDurations, defaultDurations } from './durations.ts'
@@ -9,11 +12,13 @@ import { createFiles, type FilesResource } from './files.ts'
 import type { RequestGuard } from './guard.ts'
 import { createLeads, type LeadsResource } from './leads.ts'
 import { createNotices, type Notice } from './notices.ts'
+import { createRecords, type RecordsResource } from './records.ts'
 import { createRequester } from './request.ts'
 import { createTelephony, type TelephonyResource } from './telephony.ts'
 import { createTimeline, type TimelineResource } from './timeline.ts'
 import { createUpstreamTraits, type UpstreamTraits } from './traits.ts'
 import { createTranscribe, type Transcribe } from './transcribe.ts'
+import { createUserFields, type UserFieldsResource } from './user-fields.ts'
 
 export const defaultBaseUrl = 'https://vibecode.bitrix24.tech/v1'
 
@@ -42,10 +47,15 @@ export interface Vibecode extends AccountResource {
   readonly transcribe: Transcribe
   readonly crm: CrmResource
   readonly leads: LeadsResource
+  readonly records: RecordsResource
+  readonly comments: CommentsResource
   readonly timeline: TimelineResource
   readonly telephony: TelephonyResource
   readonly files: FilesResource
   readonly bots: BotsResource
+  readonly batch: RunBatch
+  readonly automation: AutomationResource
+  readonly userFields: UserFieldsResource
   /** The same client (sockets, traits, notices) behind another guard or signal: a step's own. */
   with(bound: { guard?: RequestGuard; signal?: AbortSignal }): Vibecode
   /** Closes the sockets, unless they were given. */
@@ -82,10 +92,15 @@ export function createVibecode(options: VibecodeOptions): Vibecode {
       transcribe: createTranscribe(requester, durations, traits),
       crm: createCrm(requester, durations),
       leads: createLeads(requester, durations),
+      records: createRecords(requester, durations),
+      comments: createComments(requester, durations),
       timeline: createTimeline(requester, durations, traits),
       telephony: createTelephony(requester, durations),
       files: createFiles(requester, durations),
       bots: createBots(requester, durations),
+      batch: createBatch(requester, durations),
+      automation: createAutomation(requester, durations),
+      userFields: createUserFields(requester, durations),
       with: (bound) => bind(bound.guard ?? guard, bound.signal ?? signal),
       close: () => (options.connections === undefined ? connections.close() : Promise.resolve()),
     }

@@ -8,8 +8,10 @@ import {
   entitiesResponse,
   entityResponse,
   entityTypeName,
+  transcriptResponse,
 } from '../wire/crm.ts'
 import type { ClientDurations } from './durations.ts'
+import { failureOf } from './failure-error.ts'
 import { readShape } from './read.ts'
 import type { Requester } from './request.ts'
 
@@ -20,6 +22,11 @@ export interface CrmResource {
   getActivity(id: number): Promise<Activity>
   /** All CRM records the activity is bound to: usually several. */
   getActivityBindings(id: number): Promise<Binding[]>
+  /**
+   * What the portal's own call processing heard in the activity's call. Null where it has not, where it is switched off (403), and where
+   * the upstream has no such route.
+   */
+  getTranscript(activityId: number): Promise<string | null>
   /** Open deals of a contact, company or lead, newest first. */
   findOpenDeals(
     owner: { contactId: number } | { companyId: number } | { leadId: number },
@@ -65,6 +72,18 @@ export function createCrm(requester: Requester, durations: ClientDurations): Crm
       const path = `/activities/${id}/bindings`
       const answer = await requester.json({ method: 'GET', path, route, plan, repeatable: true, deadlineMs })
       return readShape(bindingsResponse, answer, `GET ${route}`).data
+    },
+    async getTranscript(id) {
+      const route = '/v1/activities/:id/transcript'
+      const path = `/activities/${id}/transcript`
+      try {
+        const answer = await requester.json({ method: 'GET', path, route, plan, repeatable: true, deadlineMs })
+        return readShape(transcriptResponse, answer, `GET ${route}`).data.transcription
+      } catch (error) {
+        const { httpStatus = 0, class: why } = failureOf(error) ?? {}
+        if (why !== 'scope_missing' && [403, 404, 405, 501].includes(httpStatus)) return null
+        throw error
+      }
     },
     async findOpenDeals(owner, { limit = 10 } = {}) {
       // Asked for more than wanted, so that dropping what was not asked for leaves something.

@@ -1,8 +1,8 @@
 import type { Failure } from '../wire/errors.ts'
 
 /** Which of a key's doors a request goes through (DESIGN: Gates). */
-/** `bot`: chat messages of ours; a bot without its scope must not close what calls go through. */
-export type Family = 'ai' | 'crm' | 'portal' | 'bot'
+/** `bot` and `im`: chat messages and notifications of ours; a bot without its scope must not close what calls go through. */
+export type Family = 'ai' | 'crm' | 'portal' | 'bot' | 'im'
 
 export interface RequestPlan {
   readonly family: Family

@@ -1,5 +1,6 @@
 import { type CallRecord, callsResponse } from '../wire/telephony.ts'
 import type { ClientDurations } from './durations.ts'
+import { failureOf } from './failure-error.ts'
 import { readShape } from './read.ts'
 import type { Requester } from './request.ts'
 
@@ -26,13 +27,47 @@ export interface CallPage {
   readonly lastId: number | null
 }
 
+/** One turn of a dialogue, as `telephony.call.attachTranscription` takes it: `User` is the portal's side, times in whole seconds. */
+export interface DialogueMessage {
+  readonly SIDE: 'User' | 'Client'
+  readonly START_TIME: number
+  readonly STOP_TIME: number
+  readonly MESSAGE: string
+}
+
 export interface TelephonyResource {
+  /** Puts a dialogue into the card of a finished call. A call takes one: look first whether it has it (`transcriptId`). */
+  attachDialogue(callId: string, messages: readonly DialogueMessage[]): Promise<void>
+
   /** One page of the call statistic: by `since` in ascending id, otherwise newest first. Page size 50 unless told. */
   listCalls(query: CallQuery, page?: { limit?: number; offset?: number }): Promise<CallPage>
 }
 
 export function createTelephony(requester: Requester, durations: ClientDurations): TelephonyResource {
+  const attach = async (path: string, attachRoute: string, json: unknown) => {
+    await requester.json({
+      method: 'POST',
+      path,
+      route: attachRoute,
+      json,
+      plan: { family: 'portal', fenced: true },
+      repeatable: false,
+      fresh: true,
+      deadlineMs: durations.writeMs,
+    })
+  }
   return {
+    async attachDialogue(callId, messages) {
+      const path = `/calls/${encodeURIComponent(callId)}/transcription`
+      try {
+        await attach(path, '/v1/calls/:callId/transcription', { content: messages })
+      } catch (error) {
+        // Documents and clients know two routes. A route that is not there is a definite refusal, so the other one is safe.
+        const { httpStatus, code } = failureOf(error) ?? {}
+        if (httpStatus !== 405 && (httpStatus !== 404 || /entity/i.test(code ?? ''))) throw error
+        await attach('/calls/transcription', '/v1/calls/transcription', { callId, messages })
+      }
+    },
     async listCalls(query, { limit = 50, offset = 0 } = {}) {
       const answer = await requester.json({
         method: 'GET',

@@ -1,5 +1,12 @@
 import { Permanent } from '../errors.ts'
-import { entityTypeName, type TimelineEntry, timelineEntryResponse, timelineListResponse } from '../wire/crm.ts'
+import {
+  type Binding,
+  bindingsResponse,
+  entityTypeName,
+  type TimelineEntry,
+  timelineEntryResponse,
+  timelineListResponse,
+} from '../wire/crm.ts'
 import type { ClientDurations } from './durations.ts'
 import { failureOf } from './failure-error.ts'
 import { readShape } from './read.ts'
@@ -21,6 +28,10 @@ export interface TimelineResource {
     title: string
     text: string
   }): Promise<TimelineEntry & { requestId: string | null }>
+  /** Shows an entry in a further record as well. One that is shown there already is no error. */
+  bind(entryId: string, to: { entityTypeId: number; entityId: number }): Promise<void>
+  /** Where an entry is shown. */
+  bindings(entryId: string): Promise<Binding[]>
   /** One page of entries, newest first; `nextStart` is null on the last one. */
   list(query: { entityTypeId: number; entityId: number; start?: number }): Promise<TimelinePage>
 }
@@ -40,32 +51,68 @@ export function createTimeline(
   durations: ClientDurations,
   traits: UpstreamTraits,
 ): TimelineResource {
+  /** Sends with both names of the type field, and with the other one alone where one of them is refused. */
+  async function inSomeForm<Value>(attempt: (choice: FieldChoice) => Promise<Value>): Promise<Value> {
+    const tried = new Set<FieldChoice>()
+    let choice = traits.timelineFields
+    for (;;) {
+      tried.add(choice)
+      try {
+        return await attempt(choice)
+      } catch (error) {
+        const other = otherChoice(error, choice)
+        if (other === undefined || tried.has(other)) throw error
+        choice = other
+      }
+    }
+  }
+
   return {
     async create(entry) {
-      const tried = new Set<FieldChoice>()
-      let choice = traits.timelineFields
-      for (;;) {
-        tried.add(choice)
+      return await inSomeForm(async (choice) => {
+        const answer = await requester.json({
+          method: 'POST',
+          path: '/timeline-logs',
+          route,
+          json: { ...ownerBody(entry, choice), title: entry.title, text: entry.text },
+          plan: { family: 'crm', fenced: true },
+          repeatable: false,
+          fresh: true,
+          deadlineMs: durations.writeMs,
+        })
+        traits.timelineFields = choice
+        const written = readShape(timelineEntryResponse, answer, `POST ${route}`).data
+        return { ...written, requestId: answer.requestId ?? null }
+      })
+    },
+    async bind(entryId, to) {
+      await inSomeForm(async (choice) => {
         try {
-          const answer = await requester.json({
+          await requester.json({
             method: 'POST',
-            path: '/timeline-logs',
-            route,
-            json: entryBody(entry, choice),
+            path: `/timeline-logs/${entryId}/bind`,
+            route: `${route}/:id/bind`,
+            json: ownerBody(to, choice),
             plan: { family: 'crm', fenced: true },
             repeatable: false,
             fresh: true,
             deadlineMs: durations.writeMs,
           })
-          traits.timelineFields = choice
-          const written = readShape(timelineEntryResponse, answer, `POST ${route}`).data
-          return { ...written, requestId: answer.requestId ?? null }
         } catch (error) {
-          const other = otherChoice(error, choice)
-          if (other === undefined || tried.has(other)) throw error
-          choice = other
+          if (failureOf(error)?.httpStatus !== 409) throw error
         }
-      }
+      })
+    },
+    async bindings(entryId) {
+      const answer = await requester.json({
+        method: 'GET',
+        path: `/timeline-logs/${entryId}/bindings`,
+        route: `${route}/:id/bindings`,
+        plan: { family: 'crm' },
+        repeatable: true,
+        deadlineMs: durations.requestMs,
+      })
+      return readShape(bindingsResponse, answer, `GET ${route}/:id/bindings`).data
     },
     async list({ entityTypeId, entityId, start = 0 }) {
       const answer = await requester.json({
@@ -92,23 +139,18 @@ export function createTimeline(
 }
 
 /** The API's pages disagree about the type field's name (`deal` or 2): both are sent until one is refused. */
-function entryBody(
-  entry: { entityTypeId: number; entityId: number; title: string; text: string },
-  choice: FieldChoice,
-) {
-  const entityType = entityTypeName(entry.entityTypeId)
+function ownerBody(owner: { entityTypeId: number; entityId: number }, choice: FieldChoice) {
+  const entityType = entityTypeName(owner.entityTypeId)
   if (entityType === undefined) {
     throw new Permanent('unknown_entity_type', {
-      message: `The timeline of CRM records of type ${entry.entityTypeId} cannot be written (record ${entry.entityId}).`,
+      message: `The timeline of CRM records of type ${owner.entityTypeId} cannot be written (record ${owner.entityId}).`,
       hint: 'Assign the call to a lead, deal, contact or company.',
     })
   }
   return {
     ...(choice === 'entityTypeId' ? {} : { entityType }),
-    ...(choice === 'entityType' ? {} : { entityTypeId: entry.entityTypeId }),
-    entityId: entry.entityId,
-    title: entry.title,
-    text: entry.text,
+    ...(choice === 'entityType' ? {} : { entityTypeId: owner.entityTypeId }),
+    entityId: owner.entityId,
   }
 }
 

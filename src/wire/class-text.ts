@@ -178,6 +178,10 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'The recording breaks off before its end',
     mend: 'What is there was transcribed and judged. Listen to its end in the portal before trusting the verdict.',
   },
+  portal_transcript: {
+    title: "The transcript is the portal's own",
+    mend: 'Nothing to do. To have it heard anew: `callsift portal set <id> portalTranscript=`, then `callsift call rerun <call> --from planAudio`.',
+  },
   overlong_transcript: {
     title: 'The speech model wrote more than anybody can have said in the time',
     mend: 'The rest was left out. Listen to the recording before trusting the verdict; another speech model may do better.',
@@ -210,10 +214,21 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
     title: 'Leads of the portal lack the fields for a score',
     mend: 'Create them: `callsift portal fields <id>`. Then start the scoring again.',
   },
+  verdict_fields_missing: {
+    title: 'The portal lacks the fields for the verdict',
+    mend: 'Create them: `callsift portal fields <id> --of deals` (or leads), then retry the call; or switch them off: `callsift portal set <id> verdictFields=`.',
+  },
   rubric_missing: {
     title: 'The rubric is not there any more',
     mend: 'Put it back into the folder that CALLSIFT_RUBRICS names and restart, then retry.',
   },
+  awaiting_turn: { title: 'An earlier message of the dialogue is answered first', mend: 'Nothing to do.' },
+  message_in_doubt: {
+    title: 'Nobody knows whether a chat message was sent',
+    mend: 'Look into the chat. A bot of the type `personal` looks by itself.',
+  },
+  batch_incomplete: { title: 'Some calls of a batch kept failing', mend: selfHealing },
+  report_too_large: { title: 'The report has too many rows', mend: 'Ask for a shorter period.' },
   paused: { title: 'A person lets the batch rest', mend: 'To go on: `callsift batch resume <id>`.' },
   exhausted: { title: 'All attempts were used up', mend: 'Retry when the upstream works again.' },
   bug: { title: 'A fault in Callsift', mend: 'Report it with the stack shown.' },

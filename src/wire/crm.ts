@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cleanSpeech } from './clean-speech.ts'
 import { envelope, inEitherCase, listEnvelope, optionalId, optionalInteger, optionalText, wireId } from './values.ts'
 
 /** CRM type ids the timeline and bindings speak in. */
@@ -66,3 +67,18 @@ export const timelineEntry = inEitherCase(
 export const timelineEntryResponse = envelope(timelineEntry)
 export const timelineListResponse = listEnvelope(timelineEntry)
 export type TimelineEntry = z.infer<typeof timelineEntry>
+
+/** What a person wrote into a record's timeline. */
+const timelineComment = inEitherCase(z.object({ id: wireId, comment: optionalText, created: optionalText }))
+export const commentListResponse = listEnvelope(timelineComment)
+export type TimelineComment = z.infer<typeof timelineComment>
+
+/** What the portal's own call processing heard; null where it has not been at the call. */
+export const transcriptResponse = envelope(
+  z.preprocess(
+    (value) => value ?? { transcription: null },
+    inEitherCase(
+      z.object({ transcription: optionalText.transform((text) => (text === null ? null : cleanSpeech(text))) }),
+    ),
+  ),
+)

@@ -23,6 +23,7 @@ export const callRecord = inEitherCase(
     crmEntityId: optionalId,
     recordFileId: optionalId,
     recordDuration: optionalInteger,
+    transcriptId: optionalText,
   }),
 ).transform((row) => ({
   id: row.id,
@@ -45,6 +46,8 @@ export const callRecord = inEitherCase(
   /** Holds a secret: for fetching at once, never to be stored or logged. */
   recordUrl: row.callRecordUrl,
   recordSeconds: row.recordDuration,
+  /** Of the transcript that stands in the call's card; null = none yet. */
+  transcriptId: row.transcriptId,
 }))
 export const callsResponse = listEnvelope(callRecord)
 export type CallRecord = z.infer<typeof callRecord>

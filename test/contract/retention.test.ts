@@ -68,7 +68,7 @@ test('what is older than it may be kept goes, what is younger or still needed st
       on.app.db,
     )
   }
-  expect(await sweep({ deliveries: 0, transcripts: 0, uploads: 0 })).toEqual({ uploads: 0 })
+  expect(await sweep({ deliveries: 0, transcripts: 0, uploads: 0 })).toEqual({ 'chat messages': 0, uploads: 0 })
   expect(await sweep({ deliveries: 30, transcripts: 30, uploads: 30 })).toEqual({
     deliveries: 2,
     transcripts: 1,

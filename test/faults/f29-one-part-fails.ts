@@ -6,7 +6,7 @@ import { ring } from './harness/load.ts'
 import { readEffects, readRequests } from './harness/truth.ts'
 import { judge } from './harness/verdict.ts'
 
-/** One worker with one place, so that it is known which part is sent when; parts by bytes instead of by 25 minutes. */
+/** One worker with one place, so that it is known which part is sent when; parts by bytes (50 s of what it is encoded to) instead of by 25 minutes. */
 export const f29: Fault = {
   id: 'F29',
   injected: 'a call in 5 parts, of which the third fails 4 times',
@@ -15,7 +15,7 @@ export const f29: Fault = {
   bed: () => ({
     portals: 1,
     workers: 1,
-    env: { CALLSIFT_AI_CONCURRENCY: '1', CALLSIFT_MAX_PART_BYTES: '500000' },
+    env: { CALLSIFT_AI_CONCURRENCY: '1', CALLSIFT_MAX_PART_BYTES: '200000' },
     timings: { retryDelaysMs: [4_000, 4_000, 4_000, 4_000, 4_000] },
   }),
   async run(bed) {

@@ -2,8 +2,10 @@ import { rm } from 'node:fs/promises'
 import { loadConfig } from '../../src/config.ts'
 import { type App, openApp } from '../../src/context.ts'
 import { type Portal, savePortal } from '../../src/db/portals.ts'
+import type { Registry } from '../../src/engine/registry.ts'
 import { createLog } from '../../src/log.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
+import type { CallContext } from '../../workers/call-context.ts'
 import { makeDataFolder } from './data-folder.ts'
 
 export interface Program {
@@ -23,6 +25,7 @@ export async function startProgram(
     sandbox?: Partial<SandboxOptions>
     timings?: Record<string, unknown>
     work?: boolean
+    registry?: Registry<CallContext>
   } = {},
 ): Promise<Program> {
   const dataDir = await makeDataFolder()
@@ -37,7 +40,7 @@ export async function startProgram(
     CALLSIFT_TIMINGS: JSON.stringify(options.timings ?? {}),
     ...options.env,
   })
-  const app = await openApp(config, log)
+  const app = await openApp(config, log, options.registry)
   const addPortal = async (name: string) => {
     const made = sandbox.addPortal({ name })
     return await savePortal(app.db, app.sealer, {

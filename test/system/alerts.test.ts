@@ -249,13 +249,13 @@ describe('how it is told', () => {
       headers: { 'x-api-key': portal.key.value, 'content-type': 'application/json' },
       body: JSON.stringify({ code: 'callsift', name: 'Callsift' }),
     })
-    const { data } = (await made.body.json()) as { data: { id: number } }
+    const { data } = (await made.body.json()) as { data: { botId: number } }
     await on.addPortal('other')
-    await setPortalSettings(on.app.db, 'acme', { alertBot: { botId: data.id, dialogId: 'chat77' } })
+    await setPortalSettings(on.app.db, 'acme', { alertBot: { botId: data.botId, dialogId: 'chat77' } })
     await finishReconcile(on.app.db, 'acme', 3)
     await finishReconcile(on.app.db, 'other', 1)
     await on.app.alerts.round()
-    const messages = portal.bots.get(data.id)?.messages ?? []
+    const messages = portal.bots.get(data.botId)?.messages ?? []
     // The other portal's matters are none of this portal's people.
     expect(messages).toEqual([
       expect.objectContaining({ dialogId: 'chat77', message: expect.stringContaining('Reconcile found 3 calls') }),

@@ -116,6 +116,26 @@ describe('beside a service in sandbox mode', () => {
     expect(again.err).toContain('Paid again: classifyLead')
   })
 
+  test('a bot is registered on consent, a report begins, and a schedule takes its options by name', async () => {
+    const refused = await run(['bot', 'add'], dataDir)
+    expect([refused.code, refused.err]).toEqual([64, expect.stringContaining('nobody is there to ask')])
+    const added = JSON.parse((await run(['bot', 'add', '--per-user', '5', '--yes', '--json'], dataDir)).out)
+    expect(added).toMatchObject({ botId: expect.any(Number), registered: true })
+    const report = await run(
+      ['report', '--period', 'day', '--by', 'source', '--bot', `${added.botId}/chat1`, '--dry-run'],
+      dataDir,
+    )
+    expect(report.out).toMatch(/Batch \d+ is on its way/)
+    const bot = `bot={"botId":${added.botId},"dialogId":"chat1"}`
+    const made = await run(['schedule', 'add', 'report', '--cron', '0 8 * * 1', 'period=month', bot, '--json'], dataDir)
+    expect(JSON.parse(made.out).schedule).toMatchObject({
+      workflow: 'report',
+      input: { period: 'month', bot: { botId: added.botId, dialogId: 'chat1' } },
+    })
+    const listed = JSON.parse((await run(['bot', 'list', '--json'], dataDir)).out)
+    expect(listed.bots).toMatchObject([{ botId: added.botId, enabled: true, settings: { perUserHour: 5 } }])
+  })
+
   test('a file is only transcribed, in a language that is named, with what it cost; the call shows what was said', async () => {
     const args = ['transcribe', recording, '--language', 'en', '--stereo', 'mix']
     const first = await run(args, dataDir)

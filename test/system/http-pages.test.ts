@@ -1,4 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { addBotLine, setLineRun } from '../../src/db/bot-messages.ts'
+import { holdDialog, saveBot } from '../../src/db/bots.ts'
+import { createRun } from '../../src/engine/create-run.ts'
 import { assetRoot, assets } from '../../src/http/pages/assets.ts'
 import { callEnd, type HttpApp, startHttpApp } from '../support/http-app.ts'
 import { createClosers } from '../support/stores.ts'
@@ -244,4 +247,36 @@ test('readiness tells what is missing', async () => {
     200,
     { ready: true, record: true, queue: true, safe: true, workers: 1, stuck: false },
   ])
+})
+
+test('workflows, bots and schedules stand on the Batches page, in the reader\u2019s language and without markup of others', async () => {
+  const http = await start()
+  const { db, registry } = http.app
+  await saveBot(db, { portalId: 'acme', botId: 71, code: 'x', name: '<b>Helper</b>', type: 'personal', settings: {} })
+  await holdDialog(db, 'acme', 71, 'chat<5>')
+  await db.transaction().execute(async (trx) => {
+    const input = { botId: 71, lineId: '1', messageId: 5, dialogId: '12' }
+    const line = { portalId: 'acme', botId: 71, dialogId: '12', messageId: 5, userId: 3, entity: null, body: 'hi' }
+    const lineId = await addBotLine(trx, { ...line, author: 'user', colleague: true })
+    const { runId } = await createRun(trx, registry, { workflow: 'answerMessage', key: '1', portalId: 'acme', input })
+    await setLineRun(trx, lineId ?? '', runId)
+  })
+  await http.operate('batch.start', { workflow: 'report', portalId: 'acme', input: { dryRun: true } })
+  await http.operate('schedule.add', { name: 'weekly', workflow: 'report', portalId: 'acme', cron: '0 8 * * 1' })
+  const visitor = await http.visit('viewer')
+  const [english, russian] = [
+    (await http.get('/batches', visitor)).text,
+    (await http.get('/batches', { ...visitor, 'accept-language': 'ru' })).text,
+  ]
+  for (const text of [
+    'Sales report',
+    '&lt;b&gt;Helper&lt;/b&gt;',
+    '1 under way',
+    'chat&lt;5&gt;',
+    'weekly',
+    '0 8 * * 1',
+  ])
+    expect(english).toContain(text)
+  for (const text of ['Отчёт по продажам', 'Чат-боты', '1 в работе', 'У человека']) expect(russian).toContain(text)
+  expect(english + russian).not.toContain('<b>Helper')
 })

@@ -153,13 +153,18 @@ test('a transcript is taken by either of two routes, by switch', async () => {
   const byId = () => client.ask('POST', `/v1/calls/${call.callId}/transcription`, { body: { content: 'hello' } })
   const plain = () =>
     client.ask('POST', '/v1/calls/transcription', {
-      body: { callId: call.callId, messages: [{ SIDE: 'User', MESSAGE: 'hello' }] },
+      body: { callId: call.callId, messages: [{ SIDE: 'User', START_TIME: 0, STOP_TIME: 1, MESSAGE: 'hello' }] },
     })
   expect([(await byId()).status, (await plain()).status]).toEqual([200, 200])
   await client.control('POST', '/switches', { portal: 'acme', transcriptRoute: 'callId' })
   expect([(await byId()).status, (await plain()).status]).toEqual([200, 404])
   await client.control('POST', '/switches', { portal: 'acme', transcriptRoute: 'plain' })
   expect([(await byId()).status, (await plain()).status]).toEqual([404, 200])
+  expect(client.sandbox.effects(0, 'transcript')).toHaveLength(4)
+  const nobody = await client.ask('POST', '/v1/calls/transcription', {
+    body: { callId: call.callId, messages: [{ SIDE: 'Somebody', START_TIME: 0, STOP_TIME: 1, MESSAGE: 'hello' }] },
+  })
+  expect([nobody.status, nobody.json().error.code]).toEqual([400, 'INVALID_PARAMS'])
   expect(client.sandbox.effects(0, 'transcript')).toHaveLength(4)
 })
 

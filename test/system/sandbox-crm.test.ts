@@ -188,8 +188,11 @@ describe('comments, bots and batches', () => {
 
   test('a bot is made once, its events are read from the stored offset, its messages are effects', async () => {
     const body = { code: 'sift', name: 'Sift', type: 'bot', eventMode: 'fetch' }
-    const { id } = (await ask('POST', '/v1/bots', { body })).json().data
-    expect((await ask('POST', '/v1/bots', { body })).json().error.code).toBe('BOT_ALREADY_EXISTS')
+    const { botId: id } = (await ask('POST', '/v1/bots', { body })).json().data
+    expect((await ask('POST', '/v1/bots', { body })).json()).toMatchObject({
+      error: { code: 'BOT_ALREADY_EXISTS' },
+      data: { botId: id },
+    })
     expect((await ask('GET', '/v1/bots')).json().data).toHaveLength(1)
     for (const word of ['a', 'b', 'c'])
       await control('POST', '/bot-events', { portal: 'acme', botId: id, type: 'MESSAGE', data: { word } })

@@ -1,9 +1,12 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadConfig } from '../../src/config.ts'
 import { nextTime } from '../../src/engine/next-time.ts'
 import { startDue } from '../../src/engine/schedules.ts'
 import { findOperation } from '../../src/ops/index.ts'
 import { runOperation } from '../../src/ops/operation.ts'
+import { applyEnvSchedules, checkEnvSchedules, dropEnvSchedules } from '../../workers/env-schedules.ts'
+import { registry } from '../../workers/index.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { addLeads } from '../support/sandbox-leads.ts'
 
@@ -32,6 +35,16 @@ describe('the next moment', () => {
   })
 })
 
+const fromEnv = {
+  name: 'from-env',
+  workflow: 'score-leads',
+  portal: 'acme',
+  cron: '0 3 * * *',
+  timeZone: 'Europe/Moscow',
+  input: { filter: { statusId: 'NEW' } },
+}
+const read = (list: unknown) => loadConfig({ CALLSIFT_SCHEDULES: JSON.stringify(list) }).schedules ?? []
+
 describe('schedules', () => {
   let program: Program
   const ask = async <Value>(name: string, input: Record<string, unknown>): Promise<Value> => {
@@ -59,11 +72,48 @@ describe('schedules', () => {
     (await ask<{ batches: { id: string; key: string; state: string }[] }>('batch.list', {})).batches
 
   beforeAll(async () => {
-    program = await startProgram({ timings: { scheduleTickMs: 50, batchLookMs: 20 } })
+    // The test's portal is added before `start`; the other one after it.
+    const CALLSIFT_SCHEDULES = JSON.stringify([fromEnv, { ...fromEnv, name: 'of-another', portal: 'another' }])
+    program = await startProgram({ env: { CALLSIFT_SCHEDULES }, timings: { scheduleTickMs: 50, batchLookMs: 20 } })
     await ask('portal.fields', { id: 'acme', create: true })
     addLeads(program.sandbox, 'acme', 3)
   })
   afterAll(async () => await program.close())
+
+  const schedules = async () => (await ask<{ schedules: Line[] }>('schedule.list', {})).schedules
+  test('those of the environment stand after the start, also where their portal comes later', async () => {
+    const [first, ...more] = await schedules()
+    expect(more).toEqual([])
+    expect(first).toMatchObject({
+      name: 'from-env',
+      portalId: 'acme',
+      timeZone: 'Europe/Moscow',
+      input: { filter: { statusId: 'NEW' } },
+    })
+    expect(Date.parse(first?.dueAt ?? '')).toBeGreaterThan(Date.now())
+    await program.addPortal('another')
+    await program.until(async () => (await schedules()).length === 2)
+
+    const { app } = program
+    const apply = async (list: unknown) => {
+      await dropEnvSchedules(app.db, app.log, read(list))
+      return await applyEnvSchedules(app.db, registry, app.log, read(list))
+    }
+    // A person's pause and change outlive a restart with the same words; other words win over the change, and leave the pause.
+    await ask('schedule.pause', { name: 'from-env' })
+    await ask('schedule.edit', { name: 'from-env', cron: '15 2 * * *' })
+    expect(await apply([fromEnv])).toEqual([])
+    expect(await schedules()).toMatchObject([{ name: 'from-env', cron: '15 2 * * *', paused: true }])
+    await apply([{ ...fromEnv, cron: '45 4 * * *' }])
+    expect(await schedules()).toMatchObject([{ name: 'from-env', cron: '45 4 * * *', paused: true }])
+
+    // What a person made is nobody else's to change or to remove.
+    await ask('schedule.add', { name: 'by-hand', workflow: 'score-leads', portalId: 'acme', cron: '0 5 * * *' })
+    await apply([{ ...fromEnv, name: 'by-hand' }])
+    expect(await schedules()).toMatchObject([{ name: 'by-hand', cron: '0 5 * * *' }])
+    await apply([])
+    await ask('schedule.remove', { name: 'by-hand' })
+  })
 
   test('what is missed is made up for once, and the next moment lies ahead', async () => {
     await ask('schedule.add', {
@@ -126,4 +176,19 @@ describe('schedules', () => {
     await add({})
     await expect(add({})).rejects.toMatchObject({ kind: 'name_taken' })
   })
+})
+
+test('every mistake in schedules of the environment is told at once, and ends the start', () => {
+  const check = (list: unknown) => () => checkEnvSchedules(read(list), registry)
+  expect(check('x')).toThrow('CALLSIFT_SCHEDULES')
+  expect(check([fromEnv, fromEnv])).toThrow('names a schedule twice')
+  expect(check([{ ...fromEnv, every: 5 }])).toThrow('every')
+  const wrong = [
+    { ...fromEnv, name: 'one', cron: 'nightly' },
+    { ...fromEnv, name: 'two', workflow: 'call' },
+    { ...fromEnv, name: 'three', input: { filter: { '>id': 5 } } },
+    { ...fromEnv, name: 'four', timeZone: 'Mars/Base' },
+  ]
+  expect(check(wrong)).toThrow(/one: [\s\S]*two: [\s\S]*three: [\s\S]*four: /)
+  expect(check([fromEnv])).not.toThrow()
 })

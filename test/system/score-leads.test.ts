@@ -1,11 +1,20 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toCsv } from '../../src/cli/csv.ts'
 import { findOperation } from '../../src/ops/index.ts'
 import { runOperation } from '../../src/ops/operation.ts'
+import { needPortal } from '../../src/ops/portals.ts'
+import type { CrmEntity } from '../../src/wire/crm.ts'
+import { seeLead } from '../../workers/leads/see-lead.ts'
+import { scanBytes } from '../support/byte-scan.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { addLeads, expectedScore } from '../support/sandbox-leads.ts'
 
 let program: Program
+let rubrics: string
 
 interface Report {
   readonly found: number
@@ -46,12 +55,18 @@ const patches = () => program.sandbox.effects().filter((one) => one.kind === 'up
 const lead = (portal: string, id: number) => program.sandbox.world.portal(portal).entities.leads.get(id)
 
 beforeAll(async () => {
+  rubrics = await mkdtemp(join(tmpdir(), 'callsift-rubrics-'))
+  const lead = await readFile('rubrics/lead.yaml', 'utf8')
+  await writeFile(join(rubrics, 'timeline.yaml'), `${lead.replace('name: lead', 'name: timeline')}timeline: 2\n`)
   program = await startProgram({
-    env: { CALLSIFT_PRICE_CHAT_1K_TOKENS: '1' },
-    timings: { batchLookMs: 20 },
+    env: { CALLSIFT_PRICE_CHAT_1K_TOKENS: '1', CALLSIFT_RUBRICS: rubrics },
+    timings: { batchLookMs: 20, heartbeatMs: 300 },
   })
 })
-afterAll(async () => await program.close())
+afterAll(async () => {
+  await program.close()
+  await rm(rubrics, { recursive: true, force: true })
+})
 
 describe('score-leads', () => {
   test('without its fields nothing is judged; `portal fields` creates them', async () => {
@@ -184,5 +199,86 @@ describe('score-leads', () => {
     const csv = toCsv(rows.map(({ outputs, ...row }) => ({ ...row, ...outputs })))
     expect(csv.split('\r\n')[0]).toContain('leadId')
     expect(toCsv([{ a: '=1+1', b: 'x,"y"' }])).toBe('a,b\r\n\'=1+1,"x,""y"""\r\n')
+  })
+})
+
+async function newPortal(name: string) {
+  await program.addPortal(name)
+  await ask('portal.fields', { id: name, create: true })
+  return program.sandbox.world.portal(name)
+}
+describe('the timeline of a lead', () => {
+  const asked = (portal: string) =>
+    program.sandbox.requests().filter((one) => one.portal === portal && one.path.startsWith('/v1/timelines')).length
+
+  test('is seen where the rubric wants it: the newest comments, masked; another one is paid for, and nothing else', async () => {
+    const portal = await newPortal('commented')
+    const [id = 0] = addLeads(program.sandbox, 'commented', 12)
+    const say = (comment: string) => {
+      const comments = {
+        id: portal.nextId(),
+        entityType: 'lead',
+        entityId: id,
+        comment,
+        created: '2026-11-20T10:00:00Z',
+      }
+      portal.comments.set(comments.id, comments)
+    }
+    say('Old: just looking around.')
+    say('They need 90 seats, call +7 912 345-67-89.')
+    const scored = async () => await score('commented', { rubric: 'timeline' })
+    expect(await scored()).toMatchObject({ found: 12, judged: 12, written: 12, failures: {} })
+    expect(await scored()).toMatchObject({ unchanged: 12, queued: 0 })
+    const before = Number(portal.entities.leads.get(id)?.['UF_CRM_AI_SCORE'])
+    say('They ask for a refund and are not interested any more.')
+    expect(await scored()).toMatchObject({ unchanged: 11, judged: 1, written: 1 })
+    expect(Number(portal.entities.leads.get(id)?.['UF_CRM_AI_SCORE'])).toBeLessThan(before)
+    const client = program.app.clientFor(await needPortal(program.app, 'commented'))
+    const comments = await client.comments.list({ entityType: 'lead', entityId: id, limit: 2 })
+    const rubric = program.app.rubrics.find('timeline')
+    const { text } = seeLead({ id } as CrmEntity, { lastCall: undefined, comments }, rubric, true)
+    expect(text.split('\n')).toEqual([
+      'timeline 2026-11-20: They need 90 seats, call [PHONE_1].',
+      'timeline 2026-11-20: They ask for a refund and are not interested any more.',
+    ])
+  })
+
+  test('is not asked for otherwise', async () => {
+    await newPortal('plain')
+    addLeads(program.sandbox, 'plain', 3)
+    expect(await score('plain')).toMatchObject({ written: 3 })
+    expect(asked('plain')).toBe(0)
+    expect(asked('commented')).toBeGreaterThan(12)
+  })
+})
+
+describe('a lead that is erased while it is scored', () => {
+  const name = 'ООО Сиреневыйбульдозер'
+  test.each([
+    ['while the model is asked', 'chat', 'judgeLead'],
+    ['while its score is written', 'leads.update', 'writeLeadScore'],
+  ])('leaves nothing: %s', async (_, route, step) => {
+    const portalName = `erased-${step.toLowerCase()}`
+    const portal = await newPortal(portalName)
+    const [id = 0] = addLeads(program.sandbox, portalName, 3)
+    const row = portal.entities.leads.get(id)
+    if (row !== undefined) row['comments'] = `${name}, нужно 50 мест, бюджет согласован.`
+    program.sandbox.addFault({ route, kind: 'slow', delayMs: 1_500, portal: portalName })
+    const batch = await start(portalName)
+    const working = sql<{ id: string }>`select s.id from callsift.steps s join callsift.runs r on r.id = s.run_id
+      where s.name = ${step} and s.state = 'running' and r.input->>'leadId' = ${String(id)} and r.portal_id = ${portalName}`
+    await program.until(async () => (await working.execute(program.app.db)).rows[0])
+    const report = await ask<Record<string, unknown>>('call.erase', { lead: id, portalId: portalName })
+    expect(report).toMatchObject({ calls: 0, leads: 1, stillRunning: 0, notCleared: [] })
+    program.sandbox.clearFaults()
+    // The batch is not held up by the run that it lost.
+    expect(await reported(batch)).toMatchObject({ found: 3, judged: 2, written: 2 })
+    const left = await sql<{ n: number }>`select
+        (select count(*) from callsift.lead_scores where portal_id = ${portalName} and lead_id = ${id})::int
+      + (select count(*) from callsift.runs where portal_id = ${portalName} and input->>'leadId' = ${String(id)})::int as n`.execute(
+      program.app.db,
+    )
+    expect(left.rows).toEqual([{ n: 0 }])
+    expect(await scanBytes(program.app.config.dataDir, [name])).toEqual([])
   })
 })

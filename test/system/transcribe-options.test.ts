@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,6 +7,8 @@ import { reserveUpload } from '../../src/db/reserve-upload.ts'
 import { storeUpload } from '../../src/db/uploads.ts'
 import { showCall } from '../../src/ops/call-show.ts'
 import { SubmitInput, submitCall } from '../../src/ops/call-submit.ts'
+import { runOperation } from '../../src/ops/operation.ts'
+import { portalSettings } from '../../src/ops/portals.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { type ToneCall, writeToneCall } from '../support/tone-calls.ts'
 
@@ -15,7 +17,12 @@ let folder: string
 let call: ToneCall
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'callsift-transcribe-'))
-  on = await startProgram({ timings: { dispatchTickMs: 100 }, env: { CALLSIFT_LANGUAGE: 'ru' } })
+  const rubric = await readFile(new URL('../../rubrics/call.yaml', import.meta.url), 'utf8')
+  await writeFile(join(folder, 'call.yaml'), `${rubric}\nglossary: анкер, вальцовка\n`)
+  on = await startProgram({
+    timings: { dispatchTickMs: 100 },
+    env: { CALLSIFT_LANGUAGE: 'ru', CALLSIFT_RUBRICS: folder },
+  })
   call = await writeToneCall({ path: join(folder, 'call.wav'), seconds: 40, channels: 2 })
 })
 afterAll(async () => {
@@ -37,11 +44,12 @@ async function transcribe(options: { language?: string; stereo?: 'split' | 'mix'
   const { segments } = shown.transcript.merged as { segments: { speaker: string | null }[] }
   return { callId, outcome, speakers: [...new Set(segments.map((one) => one.speaker))].sort() }
 }
-const languages = () =>
+const sent = (field: 'language' | 'prompt') =>
   on.sandbox
     .effects()
     .filter((effect) => effect.kind === 'transcription')
-    .map((effect) => effect.detail['language'])
+    .map((effect) => effect.detail[field])
+const languages = () => sent('language')
 
 describe('a recording that is only to be transcribed', () => {
   test('is heard as was asked for it, else as its portal says, and each way is paid for once', async () => {
@@ -57,6 +65,15 @@ describe('a recording that is only to be transcribed', () => {
     expect(await transcribe({ language: 'en', stereo: 'mix' })).toEqual({ ...mixed, outcome: 'duplicate' })
     expect(await transcribe({})).toEqual({ ...plain, outcome: 'duplicate' })
     expect(languages()).toHaveLength(4)
+  })
+
+  test('goes with the glossary of the rubric for calls, or with its portal’s own', async () => {
+    await transcribe({ language: 'de' })
+    expect(sent('prompt').at(-1)).toBe('анкер, вальцовка')
+    const change = { id: on.portal.id, settings: { glossary: 'мембрана' } }
+    await runOperation(on.app, portalSettings, change, { actor: 'test', role: 'admin' })
+    await transcribe({ language: 'fr' })
+    expect(sent('prompt').at(-1)).toBe('мембрана')
   })
 
   test.each([

@@ -5,10 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { loadConfig } from '../../src/config.ts'
+import { nodeOptions } from '../support/node-options.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
-const manifest = JSON.parse(read('package.json')) as { version: string; bin: { callsift: string } }
+const manifest = JSON.parse(read('package.json')) as {
+  version: string
+  bin: { callsift: string }
+  scripts: { start: string }
+}
 
 const Service = z.looseObject({
   image: z.string().optional(),
@@ -63,7 +68,9 @@ describe('E5 the image', () => {
     expect(last).toMatch(/^USER 10001:10001$/m)
     expect(last).toMatch(/^STOPSIGNAL SIGTERM$/m)
     expect(last).toMatch(/^HEALTHCHECK .*\\\n {2}CMD \["node", "dist\/src\/cli\.js", "health"\]$/m)
-    expect(last).toMatch(/^ENTRYPOINT \["node", "dist\/src\/cli\.js"\]$/m)
+    const entry = ['node', ...nodeOptions, 'dist/src/cli.js'].map((word) => `"${word}"`).join(', ')
+    expect(last).toContain(`\nENTRYPOINT [${entry}]\n`)
+    expect(manifest.scripts.start).toContain(`node ${nodeOptions.join(' ')} `)
     expect(last).toMatch(/^CMD \["serve"\]$/m)
     expect(last).not.toMatch(/COPY --chown/)
     expect(manifest.bin.callsift).toBe('dist/src/cli.js')

@@ -56,10 +56,24 @@ describe('rubrics', () => {
       ),
     )
     await writeFile(join(folder, 'torn.yml'), 'name: "torn')
+    await writeFile(
+      join(folder, 'texts.yaml'),
+      'name: texts\nversion: 1\nwrites: product\ninstructions: x\nlength: { min: 9, max: 3 }\nfields: [description]\n',
+    )
+    await writeFile(join(folder, 'people.yaml'), 'name: people\nversion: 1\nextracts: contact\ninstruction: x\n')
     const failure = await loadRubrics(folder).catch((error: unknown) => error)
     expect(failure).toMatchObject({ exitCode: 78 })
     const said = String(failure)
-    for (const word of ['bandz', 'must be a-z', 'lies in the band medium', 'torn.yml']) expect(said).toContain(word)
+    for (const word of [
+      'must not hold description',
+      'min must be below max',
+      'instruction',
+      'bandz',
+      'must be a-z',
+      'lies in the band medium',
+      'torn.yml',
+    ])
+      expect(said).toContain(word)
     await expect(loadRubrics(join(folder, 'nowhere'))).rejects.toMatchObject({ exitCode: 78 })
   })
 

@@ -160,6 +160,7 @@ describe('telephony', () => {
       recordFileId: null,
       recordUrl: null,
       recordSeconds: null,
+      transcriptId: null,
     })
     expect(calls[1]).toMatchObject({ id: 56, recordFileId: 77, entityTypeId: null, activityId: null })
     expect(gate.plans).toEqual([{ family: 'portal' }])

@@ -3,8 +3,18 @@ import { findSpokenRuns } from './spoken-numbers.ts'
 
 export type MaskKind = 'PHONE' | 'INN' | 'SNILS' | 'PASSPORT' | 'CARD' | 'ACCOUNT' | 'EMAIL' | 'NAME'
 
+/** One thing that was replaced, at its first occurrence. */
+interface MaskedValue {
+  /** `PHONE_1` */
+  readonly placeholder: string
+  readonly kind: MaskKind
+  /** As it was written; of a spoken number its digits. */
+  readonly value: string
+}
+
 export interface Masked {
   readonly text: string
+  readonly values: readonly MaskedValue[]
   /** How many different ones of each kind there were. */
   readonly counts: Readonly<Partial<Record<MaskKind, number>>>
 }
@@ -15,6 +25,7 @@ interface Span {
   readonly kind: MaskKind
   /** What makes two spellings the same one. */
   readonly key: string
+  readonly value?: string
 }
 
 /** Digits with what people put between them; a run of spaces, or a line's end, is no separator. */
@@ -30,13 +41,15 @@ const emails = /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,63}(?:\.[\p{L}\d-]{1,63}){1,4}
 /**
  * Replaces what identifies a person by typed, numbered placeholders (`[PHONE_1]`): the same number gets the same one, so that the talk
  * still makes sense. Documents count by their check digits; money and quantities are left alone. Names are best effort: only those that
- * somebody introduces himself by.
+ * somebody introduces himself by. With `kinds`, those alone.
  */
-export function maskPeople(text: string): Masked {
-  const spans = [...findEmails(text), ...findWritten(text), ...findSpoken(text), ...findNames(text)]
+export function maskPeople(text: string, kinds?: readonly MaskKind[]): Masked {
+  const all = [...findEmails(text), ...findWritten(text), ...findSpoken(text), ...findNames(text)]
+  const spans = kinds === undefined ? all : all.filter((span) => kinds.includes(span.kind))
   spans.sort((a, b) => a.start - b.start || b.end - a.end)
   const numbers = new Map<string, number>()
   const counts: Partial<Record<MaskKind, number>> = {}
+  const values: MaskedValue[] = []
   let masked = ''
   let at = 0
   for (const span of spans) {
@@ -47,11 +60,13 @@ export function maskPeople(text: string): Masked {
       number = (counts[span.kind] ?? 0) + 1
       counts[span.kind] = number
       numbers.set(key, number)
+      const value = span.value ?? text.slice(span.start, span.end)
+      values.push({ placeholder: `${span.kind}_${number}`, kind: span.kind, value })
     }
     masked += `${text.slice(at, span.start)}[${span.kind}_${number}]`
     at = span.end
   }
-  return { text: masked + text.slice(at), counts }
+  return { text: masked + text.slice(at), values, counts }
 }
 
 function* findEmails(text: string): Generator<Span> {
@@ -118,6 +133,7 @@ function* findSpoken(text: string): Generator<Span> {
     const { digits } = run
     if (!/^[78][3489]\d{9}$/.test(digits) && !/^9\d{9}$/.test(digits)) continue
     const plus = /плюс\s+$/iu.exec(text.slice(Math.max(0, run.start - 8), run.start))
-    yield { start: run.start - (plus?.[0].length ?? 0), end: run.end, kind: 'PHONE', key: digits.slice(-10) }
+    const start = run.start - (plus?.[0].length ?? 0)
+    yield { start, end: run.end, kind: 'PHONE', key: digits.slice(-10), value: digits }
   }
 }

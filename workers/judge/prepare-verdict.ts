@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { judgePrompt } from '../judge-prompt.ts'
+import { mostTokens } from '../most-tokens.ts'
 import { bandOf, type Rubric } from '../rubrics/rubric.ts'
 import { findDoubts } from './doubts.ts'
 
@@ -40,11 +41,6 @@ export function prepareVerdict(options: { rubric: Rubric; text: string; seed: st
       rubric: rubric.id,
     }),
   }
-}
-
-/** Two asks of what no tokeniser splits finer than this, with room for the answers: set aside before, settled after. */
-function mostTokens(prompt: { system: string; user: string }): number {
-  return 2 * (Math.ceil((prompt.system.length + prompt.user.length) / 1.5) + 2_000)
 }
 
 function inBand({ quality, score }: Pick<Answer, 'quality' | 'score'>, rubric: Rubric): boolean {

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { nameFile, rubricFields, rubricName, rubricText, rubricVersion } from './rubric-parts.ts'
 
 const Quality = z.enum(['high', 'medium', 'low'])
-const text = z.string().trim().min(1).max(20_000)
 const lines = z.array(z.string().trim().min(1).max(1_000)).max(100).default([])
 
 /** The lowest score of each band; `low` begins at 0. */
@@ -13,11 +12,10 @@ const Bands = z
 /** One file of `rubrics/`. Strict: a word that nobody reads is a mistake, and is heard at start. */
 export const RubricFile = z
   .strictObject({
-    name: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and "-"'),
-    /** Raised by whoever edits it; stands in each verdict beside a digest of the contents. */
-    version: z.number().int().min(1),
+    name: rubricName,
+    version: rubricVersion,
     judges: z.enum(['call', 'lead']),
-    instructions: text,
+    instructions: rubricText,
     /** What speaks for a purchase, one thing a line; and what speaks against it. */
     counts: lines,
     against: lines,
@@ -25,18 +23,28 @@ export const RubricFile = z
     /** Of the reason: that of what is judged, or always one. */
     language: z.enum(['as-given', 'ru', 'en']).default('as-given'),
     /** Of a lead: the fields that the model sees, in this order. */
-    fields: z
-      .array(z.string().regex(/^[A-Za-z]\w{0,60}$/, 'must be a field name'))
-      .max(100)
-      .optional(),
+    fields: rubricFields.optional(),
+    /** Of a lead: so many of the newest comments in its timeline are seen too; each lead then costs a request more, and no money. */
+    timeline: z.number().int().min(1).max(50).optional(),
+    /** Of calls: names and words of the trade, a hint to the recogniser with every part; a portal's own stands in its place. */
+    glossary: z.string().trim().min(1).max(800).optional(),
     examples: z
-      .array(z.strictObject({ text, quality: Quality, score: z.number().int().min(0).max(100), reason: text }))
+      .array(
+        z.strictObject({
+          text: rubricText,
+          quality: Quality,
+          score: z.number().int().min(0).max(100),
+          reason: rubricText,
+        }),
+      )
       .max(20)
       .default([]),
   })
   .superRefine((rubric, issues) => {
     if (rubric.judges === 'lead' && (rubric.fields ?? []).length === 0)
       issues.addIssue({ code: 'custom', path: ['fields'], message: 'a rubric for leads must name the fields it sees' })
+    if (rubric.judges === 'call' && rubric.timeline !== undefined)
+      issues.addIssue({ code: 'custom', path: ['timeline'], message: 'only a rubric for leads sees a timeline' })
     rubric.examples.forEach((example, index) => {
       const band = bandOf(example.score, rubric.bands)
       if (band !== example.quality)
@@ -49,7 +57,7 @@ export const RubricFile = z
   })
 
 export interface Rubric extends z.output<typeof RubricFile> {
-  /** `lead@1 3fa2c19b`: name, version, and a digest by which an edit without a new version is seen too. */
+  /** `lead@1 3fa2c19b` */
   readonly id: string
 }
 
@@ -60,6 +68,5 @@ export function bandOf(score: number, bands: Rubric['bands']): Quality {
 }
 
 export function nameRubric(file: z.output<typeof RubricFile>): Rubric {
-  const digest = createHash('sha256').update(JSON.stringify(file)).digest('hex').slice(0, 8)
-  return { ...file, id: `${file.name}@${file.version} ${digest}` }
+  return { ...file, id: nameFile(file) }
 }

@@ -16,7 +16,7 @@ export const checkLeadFields = step({
     context.rubrics.find(run.rubric)
     const writes = context.config.write && context.portal.writeEnabled && !run.dryRun
     if (!writes) return { writes }
-    const missing = missingLeadFields(await context.vibecode.leads.fieldNames())
+    const missing = missingLeadFields(await context.vibecode.userFields.names('leads'))
     if (missing.length === 0) return { writes }
     throw new Permanent('lead_fields_missing', {
       message: `Leads of portal ${context.portal.id} have no field ${missing.map((field) => field.name).join(', ')}, so a score has no place.`,

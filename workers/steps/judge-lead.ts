@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { readLastVerdicts, readLeadScores } from '../../src/db/lead-scores.ts'
 import { prepareVerdict } from '../judge/prepare-verdict.ts'
 import { ScoreLeadInput } from '../leads/score-leads-input.ts'
-import { seeLead } from '../leads/see-lead.ts'
+import { readComments, seeLead } from '../leads/see-lead.ts'
 import { chatMicros } from '../spending.ts'
 import { step } from '../step.ts'
 
@@ -47,7 +47,8 @@ export const judgeLead = step({
     const lead = await context.vibecode.leads.get(leadId)
     if (lead === null) return { ...nothing, ended: 'lead_gone' as const, seenHash: '' }
     const verdicts = await readLastVerdicts(db, portal.id, [leadId])
-    const seen = seeLead(lead, verdicts.get(leadId), rubric, config.mask)
+    const comments = await readComments(context.vibecode, leadId, rubric)
+    const seen = seeLead(lead, { lastCall: verdicts.get(leadId), comments }, rubric, config.mask)
     const known = (await readLeadScores(db, portal.id, [leadId])).get(leadId)
     if (known?.seenHash === seen.hash) {
       const writes = config.write && portal.writeEnabled

@@ -11,6 +11,7 @@ import { Permanent } from '../../src/errors.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput, Part, Recording, Speech } from '../call-input.ts'
 import { fetchRecording } from '../fetch-recording.ts'
+import { readPortalTranscript } from '../read-portal-transcript.ts'
 import { recodedName } from '../recoded-name.ts'
 import { step } from '../step.ts'
 
@@ -34,6 +35,8 @@ const Plan = z.object({
   peaks: z.array(z.array(z.number())),
   speech: Speech,
   parts: z.array(Part),
+  /** The portal has heard the call itself: the one part is taken from there. */
+  fromPortal: z.boolean().optional(),
 })
 
 /** Fetches the recording, measures it, refuses what is no speech, and decides the parts. */
@@ -41,7 +44,10 @@ export const planAudio = step({
   name: 'planAudio',
   queue: 'plan',
   family: 'portal',
-  input: z.object({ run: CallInput, locateRecording: z.object({ recording: Recording.nullable() }) }),
+  input: z.object({
+    run: CallInput,
+    locateRecording: z.object({ recording: Recording.nullable(), activityId: z.string().nullable().default(null) }),
+  }),
   output: Plan,
   async run(context, { run, locateRecording }) {
     const { recording } = locateRecording
@@ -70,10 +76,28 @@ export const planAudio = step({
     }
     const silent = measured.speechRatio === 0 || plan.parts.length === 0
     if (silent) return { ...facts, ended: 'no_speech' as const, heardSeconds: 0, parts: [] }
+    if ((await readPortalTranscript(context, locateRecording.activityId)) !== null) {
+      return { ...facts, ended: null, heardSeconds: 0, parts: [wholeOf(plan.parts)], fromPortal: true }
+    }
     const parts = plan.parts.map((part) => ({ ...part, spans: part.spans.map(roundSpan) }))
     return { ...facts, ended: null, parts }
   },
 })
+
+/** The call as one part, which is neither cut nor sent. */
+function wholeOf(parts: readonly Part[]): Part {
+  const spans = parts.flatMap((part) => part.spans)
+  const startSeconds = Math.min(...spans.map((span) => span.startSeconds))
+  const endSeconds = Math.max(...spans.map((span) => span.endSeconds))
+  return {
+    index: 0,
+    channel: null,
+    speaker: null,
+    spans: [roundSpan({ startSeconds, endSeconds })],
+    seam: 'start',
+    overlapSeconds: 0,
+  }
+}
 
 const nothing = {
   format: null,

@@ -18,7 +18,9 @@ import type { CallContext } from '../call-context.ts'
 import { CallInput, Heard, Part, Recording, Speech } from '../call-input.ts'
 import { capSpeech } from '../cap-speech.ts'
 import { fetchRecording } from '../fetch-recording.ts'
+import { readPortalTranscript } from '../read-portal-transcript.ts'
 import { recodedName } from '../recoded-name.ts'
+import { rubricOfCalls } from '../rubrics/rubric-of-calls.ts'
 import { step } from '../step.ts'
 
 const Planned = z.object({
@@ -29,6 +31,7 @@ const Planned = z.object({
   encoding: z.enum(['copy', 'mp3']),
   durationSeconds: z.number().nullable(),
   speech: Speech,
+  fromPortal: z.boolean().optional(),
 })
 type Planned = z.output<typeof Planned>
 
@@ -50,7 +53,7 @@ export const transcribePart = step({
   family: 'ai',
   input: z.object({
     run: CallInput,
-    locateRecording: z.object({ recording: Recording.nullable() }),
+    locateRecording: z.object({ recording: Recording.nullable(), activityId: z.string().nullable().optional() }),
     planAudio: Planned,
     item: Part,
   }),
@@ -63,6 +66,8 @@ export const transcribePart = step({
     const next = pieces.findIndex((piece) => piece.heard === null)
     const piece = pieces[next]
     if (piece === undefined) return { pieces: pieces.flatMap((one) => one.heard ?? []) }
+    if (planAudio.fromPortal === true)
+      return { pieces: [await takeFromPortal(context, locateRecording.activityId ?? null, piece.part)] }
     const heard = await hearPiece(context, run.callId, recording, planAudio, piece.part)
     const become: Piece[] =
       heard === 'too_long'
@@ -73,6 +78,15 @@ export const transcribePart = step({
     return { pieces: now.flatMap((one) => one.heard ?? []) }
   },
 })
+
+/** Without times and without sides, and unpaid. Of a transcript that is gone since it was planned with, the recording is heard after all. */
+async function takeFromPortal(context: CallContext, activityId: string | null, part: Part): Promise<Heard> {
+  const text = await readPortalTranscript(context, activityId)
+  if (text === null) return await context.restartFrom('planAudio', "the portal's own transcript is not there any more")
+  const { capped, ...spoken } = capSpeech({ text }, lengthOf(part.spans))
+  const timeMap = [{ atSeconds: 0, fromSeconds: part.spans[0]?.startSeconds ?? 0 }]
+  return { part, timeMap, text: spoken.text, language: null, segments: null, ...(capped ? { capped } : {}) }
+}
 
 async function hearPiece(
   context: CallContext,
@@ -93,7 +107,7 @@ async function hearPiece(
         filename: `recording.${file.extension}`,
         language: language === 'auto' ? undefined : language,
         model: settings.speechModel ?? context.config.speechModel,
-        prompt: settings.glossary,
+        prompt: settings.glossary ?? rubricOfCalls(context.rubrics, settings).glossary,
         responseFormat: 'verbose_json',
         deadlineMs: context.config.timings.transcribeDeadlineMs,
       }),

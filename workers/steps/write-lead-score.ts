@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { saveLeadScore } from '../../src/db/lead-scores.ts'
 import type { CrmEntity } from '../../src/wire/crm.ts'
+import { verdictFields } from '../../src/wire/lead-fields.ts'
 import { ScoreLeadInput } from '../leads/score-leads-input.ts'
 import { step } from '../step.ts'
 
@@ -29,11 +30,7 @@ export const writeLeadScore = step({
     const { config, db, portal, vibecode } = context
     const quality = verdict.quality ?? ''
     const score = verdict.score ?? 0
-    const fields = {
-      UF_CRM_AI_SCORE: score,
-      UF_CRM_AI_QUALITY: quality,
-      UF_CRM_AI_REASON: verdict.doubts.length > 0 ? `${verdict.reason} (needs review)` : verdict.reason,
-    }
+    const fields = verdictFields({ ...verdict, quality, score })
     const remember = (written: boolean) =>
       saveLeadScore(db, portal.id, context.runId, {
         leadId,
@@ -56,7 +53,7 @@ export const writeLeadScore = step({
         return { written: 'found' as const }
       }
     }
-    await vibecode.leads.setUserFields(leadId, fields)
+    await vibecode.userFields.set('leads', leadId, fields)
     await remember(true)
     return { written: 'written' as const }
   },

@@ -4,6 +4,7 @@ import { type CallFacts, readCall } from '../../src/db/call-facts.ts'
 import { Permanent } from '../../src/errors.ts'
 import type { Vibecode } from '../../src/vibecode/client.ts'
 import { CallInput, Entity } from '../call-input.ts'
+import { chooseFollowUps, FollowUp } from '../follow-ups/follow-ups.ts'
 import { step } from '../step.ts'
 
 const Written = z.object({
@@ -14,6 +15,8 @@ const Written = z.object({
   entity: Entity.nullable(),
   title: z.string(),
   text: z.string(),
+  /** What is done beside it; a release before knew of none. */
+  followUps: z.array(FollowUp).optional(),
 })
 
 /** Writes the one entry. Timeline entries have no idempotency key and cannot be deleted, so it is written once, or not at all. */
@@ -67,7 +70,8 @@ export const writeTimeline = step({
       },
       readBack: (sentAt, target) => findEntry(context.vibecode, Entity.parse(target), marker, sentAt),
     })
-    return { state: written.how, externalId: written.externalId, entity, ...entry }
+    const followUps = chooseFollowUps(context.portal.settings, verdict.quality)
+    return { state: written.how, externalId: written.externalId, entity, ...entry, followUps }
   },
 })
 

@@ -2,6 +2,7 @@ import { defineWorkflow } from '../../src/engine/define.ts'
 import type { CallContext } from '../call-context.ts'
 import { CallInput } from '../call-input.ts'
 import { classifyLead } from '../steps/classify-lead.ts'
+import { followUp } from '../steps/follow-up.ts'
 import { locateRecording } from '../steps/locate-recording.ts'
 import { mergeTranscript } from '../steps/merge-transcript.ts'
 import { planAudio } from '../steps/plan-audio.ts'
@@ -16,3 +17,4 @@ export const call = defineWorkflow<CallContext, typeof CallInput>('call', CallIn
   .step(mergeTranscript, { endsWhen: (merged) => merged.ended })
   .step(classifyLead)
   .step(writeTimeline)
+  .each(followUp, ({ writeTimeline }) => writeTimeline.followUps ?? [], { chosenFrom: ['writeTimeline'] })

@@ -3,6 +3,7 @@ import { callCount, callList } from '../../ops/call-list.ts'
 import { callShow } from '../../ops/call-show.ts'
 import { causeIgnore, causeList, causeReopen, causeResolve } from '../../ops/causes.ts'
 import { deliveriesList } from '../../ops/deliveries-list.ts'
+import { draftDecide, draftList, draftRetry, draftUndo } from '../../ops/drafts.ts'
 import { gateOpen } from '../../ops/gate-open.ts'
 import type { Operation } from '../../ops/operation.ts'
 import { overview } from '../../ops/overview.ts'
@@ -48,6 +49,10 @@ export const endpoints: readonly Endpoint[] = [
   read('/retries/{id}', retryShow),
   read('/review', reviewList),
   read('/review/examples', reviewExamples),
+  read('/drafts', draftList),
+  act('/drafts/{id}/decide', draftDecide, 202),
+  act('/drafts/{id}/undo', draftUndo, 202),
+  act('/drafts/{id}/retry', draftRetry, 202),
   read('/overview', overview),
   read('/deliveries', deliveriesList),
 ]

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { callAssign, callCancel, callRerun, callRetry, callWriteAgain } from '../../ops/call-again.ts'
 import { causeIgnore, causeReopen, causeResolve } from '../../ops/causes.ts'
+import { draftDecide, draftRetry, draftUndo } from '../../ops/drafts.ts'
 import { gateOpen } from '../../ops/gate-open.ts'
 import { type Operation, RowId, runOperation } from '../../ops/operation.ts'
 import { retryStart } from '../../ops/retry-many.ts'
@@ -48,6 +49,18 @@ export async function actionRoutes(scope: FastifyInstance, options: { pages: Pag
   onCall('write-again', callWriteAgain, ['yes'], 'write-again')
   onCall('cancel', callCancel, [], 'cancel')
   onCall('review', reviewDecide, ['decision', 'quality', 'score', 'reason'], 'review')
+
+  const onDraft = (name: string, operation: Operation) => {
+    scope.post<{ Params: { id: string }; Body: Fields }>(`/drafts/:id/${name}`, async (request, reply) => {
+      const [decision, text] = [one(request.body?.['decision']), one(request.body?.['text'])]
+      const named = { ...(decision === undefined ? {} : { decision }), ...(text === undefined ? {} : { text }) }
+      await run(request, operation, { id: request.params.id, ...named })
+      return back(reply, '/review', 'review')
+    })
+  }
+  onDraft('decide', draftDecide)
+  onDraft('undo', draftUndo)
+  onDraft('retry', draftRetry)
 
   const decisions = { resolve: causeResolve, ignore: causeIgnore, reopen: causeReopen } as const
   for (const [name, operation] of Object.entries(decisions)) {

@@ -6,15 +6,19 @@ import { type Html, html } from './html.ts'
 import { count, stepName } from './parts.ts'
 import type { View } from './view.ts'
 import type { Words } from './words/en.ts'
+import { botSection, runSection, scheduleList, type Works } from './work-sections.ts'
 
 /** Retries of many calls with their progress, and what runs by itself. */
-export function batchesPage(view: View, facts: { retries: readonly BulkRetry[]; portals: Status['portals'] }): string {
+export function batchesPage(
+  view: View,
+  facts: { retries: readonly BulkRetry[]; portals: Status['portals']; works: Works },
+): string {
   const { words } = view.language
   const body = html`<h1>${words.batchesTitle}</h1><h2>${words.retriesOfMany}</h2>${
     facts.retries.length === 0
       ? html`<p class="panel empty">${words.batchesNone}</p>`
       : html`<div class="cards wide">${facts.retries.map((retry) => bulkCard(view, retry))}</div>`
-  }<h2>${words.schedules}</h2><section class="panel"><h3>${words.reconcile} <small>${words.everyTenMinutes}</small></h3><ul class="log">${facts.portals.map(
+  }${runSection(view, facts.works)}${botSection(view, facts.works)}<h2>${words.schedules}</h2>${scheduleList(view, facts.works)}<section class="panel"><h3>${words.reconcile} <small>${words.everyTenMinutes}</small></h3><ul class="log">${facts.portals.map(
     (portal) =>
       html`<li><b>${portal.name}</b> ${words.lastRun} ${portal.reconciledAt === null ? words.never : age(view, portal.reconciledAt)}</li>`,
   )}</ul></section>`

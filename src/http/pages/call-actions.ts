@@ -10,7 +10,7 @@ export function callActions(view: View, facts: CallFacts): Html {
   const at = `/calls/${shown.call.id}`
   const parked = shown.steps.find((step) => step.state === 'parked')
   const seen = String(shown.run?.generation ?? 1)
-  const written = shown.effects.some((effect) => effect.state === 'written')
+  const written = shown.effects.some((effect) => effect.kind === 'timeline' && effect.state === 'written')
   const open = shown.run?.state === 'running' || shown.run?.state === 'parked'
   const again = (step: string) =>
     html`<form method="post" action="${at}/rerun"><input type="hidden" name="key" value="${key}-${step}"><input type="hidden" name="seen" value="${seen}"><button name="from" value="${step}">${words.runAgain} «${stepName(words, step)}»</button><small>${paid(view, facts, step)}</small></form>`

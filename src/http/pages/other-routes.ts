@@ -2,13 +2,17 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { readBulkRetries } from '../../db/bulk-retries.ts'
 import { listDeliveries } from '../../db/deliveries.ts'
+import { listDrafts } from '../../db/drafts.ts'
 import { listPortals } from '../../db/portals.ts'
 import { closeSession } from '../../db/sessions.ts'
 import { findPassword, setPassword } from '../../db/users.ts'
+import { batchList } from '../../ops/batches.ts'
+import { botList } from '../../ops/bots.ts'
 import { readCauseList } from '../../ops/causes.ts'
 import { RowId, runOperation } from '../../ops/operation.ts'
 import { readOverview } from '../../ops/overview.ts'
 import { reviewList } from '../../ops/reviews.ts'
+import { scheduleList } from '../../ops/schedules.ts'
 import { readGateList, readStatus } from '../../ops/status.ts'
 import { hashPassword, isPassword } from '../../password.ts'
 import { noSessionCookie } from '../session-cookie.ts'
@@ -19,6 +23,7 @@ import { accountPage } from './door.ts'
 import { overviewPage } from './overview-page.ts'
 import type { PageScope } from './page-scope.ts'
 import { reviewPage } from './review-page.ts'
+import type { Works } from './work-sections.ts'
 
 const Cursor = RowId.optional().catch(undefined)
 const Outcome = z.enum(['accepted', 'duplicate', 'ignored', 'refused']).optional().catch(undefined)
@@ -36,8 +41,15 @@ export async function otherRoutes(scope: FastifyInstance, options: { pages: Page
   })
   scope.get<{ Querystring: { cursor?: string } }>('/review', async (request, reply) => {
     const cursor = Cursor.parse(request.query.cursor)
-    const found = await runOperation(app, reviewList, { cursor, limit: 20 }, pages.visitor(request))
-    return pages.send(reply, reviewPage(await pages.view(request), found as Parameters<typeof reviewPage>[1]))
+    const visitor = pages.visitor(request)
+    const [view, found, waiting, settled] = await Promise.all([
+      pages.view(request),
+      runOperation(app, reviewList, { cursor, limit: 20 }, visitor),
+      listDrafts(app.db, { shelf: 'waiting', limit: 20 }),
+      listDrafts(app.db, { shelf: 'decided', limit: 20 }),
+    ])
+    const verdicts = found as Pick<Parameters<typeof reviewPage>[1], 'verdicts' | 'nextCursor'>
+    return pages.send(reply, reviewPage(view, { ...verdicts, waiting, settled }))
   })
   scope.get<{ Querystring: { window?: string } }>('/overview', async (request, reply) => {
     const [view, facts] = await Promise.all([
@@ -60,12 +72,17 @@ export async function otherRoutes(scope: FastifyInstance, options: { pages: Page
     return pages.send(reply, deliveriesPage(view, { deliveries, nextCursor, outcome, portal, portals }))
   })
   scope.get('/batches', async (request, reply) => {
-    const [view, retries, status] = await Promise.all([
+    const visitor = pages.visitor(request)
+    const [view, retries, status, runs, bots, schedules] = await Promise.all([
       pages.view(request),
       readBulkRetries(app.db, { limit: 30 }),
       readStatus(app),
+      runOperation(app, batchList, { limit: 20 }, visitor),
+      runOperation(app, botList, {}, visitor),
+      runOperation(app, scheduleList, {}, visitor),
     ])
-    return pages.send(reply, batchesPage(view, { retries, portals: status.portals }))
+    const works = { ...(runs as object), ...(bots as object), ...(schedules as object) } as Works
+    return pages.send(reply, batchesPage(view, { retries, portals: status.portals, works }))
   })
 
   scope.get('/account', async (request, reply) => pages.send(reply, accountPage(await pages.view(request))))

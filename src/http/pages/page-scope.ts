@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '../../context.ts'
 import { readSequence } from '../../db/changes.ts'
+import { countWaitingDrafts } from '../../db/drafts.ts'
 import { listPortals } from '../../db/portals.ts'
 import { listDoubtful } from '../../db/reviews.ts'
 import { countParked } from '../../db/status.ts'
@@ -90,15 +91,16 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
     visitor,
     rowView: base,
     view: async (request, flash = null) => {
-      const [view, parked, doubtful] = await Promise.all([
+      const [view, parked, doubtful, drafts] = await Promise.all([
         base(request),
         countParked(app.db),
         listDoubtful(app.db, { limit: 100 }),
+        countWaitingDrafts(app.db, 100),
       ])
       const { words } = view.language
       const did = flashes[String((request.query as { did?: unknown }).did)]
       const done = did === undefined ? null : { good: true, text: words[did as keyof typeof words] }
-      return { ...view, badges: { parked, review: doubtful.length }, flash: flash ?? done }
+      return { ...view, badges: { parked, review: doubtful.length + drafts }, flash: flash ?? done }
     },
     send: (reply, page, nonce) =>
       reply

@@ -8,6 +8,7 @@ import { entity, qualityWord, stepName } from './parts.ts'
 import { reviewForms } from './review-forms.ts'
 import type { View } from './view.ts'
 import { doubtWords } from './words/doubt-words.ts'
+import { followUpWords } from './words/follow-up-words.ts'
 
 export interface VerdictFacts {
   readonly outputs: Outputs
@@ -45,7 +46,7 @@ export function verdictPanel(view: View, shown: CallShown, facts: VerdictFacts):
         }${facts.reviews.map((review) => decided(view, review))}`
   }<dl class="pairs">${rows.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>${
     entry !== null && entryShown(view, facts)
-  }${
+  }${shown.followUps.length > 0 && followUpsShown(view, shown)}${
     verdict !== null &&
     verdict.doubts.length > 0 &&
     facts.reviews.length === 0 &&
@@ -63,6 +64,13 @@ function decided(view: View, review: Review): Html {
     review.decision === 'corrected' &&
     html`<br>${review.quality !== null && qualityWord(words, review.quality)} ${review.score}: ${review.reason}`
   }</p>`
+}
+
+function followUpsShown({ language }: View, shown: CallShown): Html {
+  return html`<h3>${followUpWords(language, 'title')}</h3><ul class="log">${shown.followUps.map(
+    ({ kind, state, why, on }) =>
+      html`<li><b>${followUpWords(language, kind)}</b> ${followUpWords(language, why ?? state)}${on.length > 0 && html` <span class="dim">${on.join(', ')}</span>`}</li>`,
+  )}</ul>`
 }
 
 function entryShown(view: View, { outputs: { entry }, domain }: VerdictFacts): Html {

@@ -5,6 +5,7 @@ import { type Html, html } from './html.ts'
 import { callSteps, state, stepName, type Tone } from './parts.ts'
 import type { View } from './view.ts'
 import { classWords } from './words/class-words.ts'
+import { followUpWords } from './words/follow-up-words.ts'
 
 const width = 1_000
 
@@ -69,7 +70,7 @@ export function waterfall(view: View, shown: CallShown): Html {
     ({ step, bars }) => {
       const worked = bars.filter((bar) => bar.kind !== 'wait').reduce((sum, bar) => sum + bar.to - bar.from, 0)
       const told = bars.map((bar) => bar.told).join('; ')
-      return html`<tr><th scope="row">${state(tones[step.state] ?? 'idle', `${stepName(words, step.name)}${isFan(shown, step) ? ` ${step.index + 1}` : ''}`)}<small>${stepWord(view, step)}</small></th><td class="number">${bars.length > 0 && worked > 0 ? span(view, worked) : ''}</td><td>${
+      return html`<tr><th scope="row">${state(tones[step.state] ?? 'idle', stepTitle(view, shown, step))}<small>${stepWord(view, step)}</small></th><td class="number">${bars.length > 0 && worked > 0 ? span(view, worked) : ''}</td><td>${
         bars.length > 0 &&
         html`<svg class="lane" viewBox="0 0 ${width} 12" preserveAspectRatio="none" role="img" aria-label="${told}">${bars.map(
           (bar) =>
@@ -84,6 +85,13 @@ export function waterfall(view: View, shown: CallShown): Html {
         html`<tr class="dim"><th scope="row">${state('idle', stepName(words, name))}<small>${words.notStarted}</small></th><td></td><td></td></tr>`,
     )
   }</tbody></table><p class="legend dim"><span class="key wait"></span>${words.waited} <span class="key run"></span>${words.worked}</p>`
+}
+
+/** Parts of a fan by their number, or by what kind of work each is. */
+function stepTitle({ language }: View, shown: CallShown, step: StepStory): string {
+  const name = stepName(language.words, step.name)
+  if (step.kind !== null) return `${name}: ${followUpWords(language, step.kind)}`
+  return isFan(shown, step) ? `${name} ${step.index + 1}` : name
 }
 
 const isFan = (shown: CallShown, step: StepStory) => shown.steps.filter((one) => one.name === step.name).length > 1
@@ -107,9 +115,7 @@ function stepWord(view: View, step: StepStory): string {
 export function attemptTable(view: View, shown: CallShown): Html {
   const { words } = view.language
   return html`<details><summary>${words.attemptsAndPayloads}</summary>${shown.steps.map(
-    (
-      step,
-    ) => html`<h3>${stepName(words, step.name)}${isFan(shown, step) ? ` ${step.index + 1}` : ''} <code>${step.name}</code></h3>
+    (step) => html`<h3>${stepTitle(view, shown, step)} <code>${step.name}</code></h3>
 ${
   step.attempts.length > 0 &&
   html`<div class="scroll" tabindex="0" role="group" aria-label="${words.attempt}"><table><thead><tr><th scope="col">${words.started}</th><th scope="col">${words.took}</th><th scope="col">${words.outcome}</th><th scope="col">${words.http}</th><th scope="col">${words.requestId}</th></tr></thead><tbody>${step.attempts.map(

@@ -131,6 +131,22 @@ export const activityRoutes: readonly Route[] = [
     run: (context) => withActivity(context, (activity) => ok(activity.bindings)),
   },
   {
+    name: 'activities.transcript',
+    method: 'GET',
+    path: '/activities/:id/transcript',
+    family: 'portal',
+    scope: 'crm',
+    // Null until the portal's own speech recognition has been at it (crm.activity.call.getTranscript).
+    run: (context) =>
+      withActivity(context, ({ call }) =>
+        context.portal.switches.portalTranscripts === 'off'
+          ? fail(403, 'BITRIX_ACCESS_DENIED', 'AI call processing is switched off', {
+              bitrixError: { error: 'ACCESS_DENIED' },
+            })
+          : ok(call.portalTranscript === undefined ? null : { transcription: call.portalTranscript }),
+      ),
+  },
+  {
     name: 'activities.get',
     method: 'GET',
     path: '/activities/:id',

@@ -187,6 +187,7 @@ async function transcribe(context: Context): Promise<Reply> {
     fileName: file.name,
     audioSeconds: durationSeconds,
     language: language ?? null,
+    prompt: fields['prompt'] ?? null,
   })
   if (format === 'text' && portal.switches.textFormat === 'text') {
     return {

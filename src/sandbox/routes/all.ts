@@ -1,9 +1,11 @@
 import type { Route } from '../world.ts'
 import { activityRoutes } from './activities.ts'
 import { aiRoutes } from './ai.ts'
+import { automationRoutes } from './automation.ts'
 import { batchRoutes } from './batch.ts'
 import { botRoutes } from './bots.ts'
 import { callRoutes } from './calls.ts'
+import { chatRoutes } from './chats.ts'
 import { commentRoutes } from './comments.ts'
 import { entityRoutes } from './entities.ts'
 import { fileRoutes } from './files.ts'
@@ -21,7 +23,9 @@ export const allRoutes: readonly Route[] = [
   ...timelineRoutes,
   ...commentRoutes,
   ...userFieldRoutes,
+  ...automationRoutes,
   ...botRoutes,
+  ...chatRoutes,
   ...batchRoutes,
   ...entityRoutes,
 ]

@@ -6,6 +6,8 @@ import { entityRoutes } from './entities.ts'
 import { isRecord } from './shared.ts'
 
 const maxCalls = 50
+/** Of the portal behind it; a batch may not put more together. */
+const portalPage = 50
 const actions = ['list', 'get', 'create', 'update', 'delete', 'fields', 'search'] as const
 type Action = (typeof actions)[number]
 
@@ -50,6 +52,10 @@ async function runCall(context: Context, call: BatchCall): Promise<Reply> {
   const [method, path] = paths[call.action](call)
   const match = routing.find(method, path)
   if (!match) return fail(400, 'VALIDATION_ERROR', `${call.action} of ${call.entity || 'nothing'} cannot be batched`)
+  const route = `batch.${match.route.name}`
+  const fault = context.world.faults.meet({ route, method, path: `/v1${path}`, portal: context.portal.name })
+  if (fault !== undefined)
+    return fail(fault.status ?? 502, fault.code ?? 'BITRIX_UNAVAILABLE', fault.message ?? 'SANDBOX: this call failed')
   return await match.route.run({ ...context, params: match.params, query: new URLSearchParams(), body: call.params })
 }
 
@@ -92,13 +98,17 @@ async function batch(context: Context): Promise<Reply> {
       continue
     }
     const json = isRecord(reply.json) ? reply.json : {}
-    const data = json['data'] ?? true
+    const whole = json['data'] ?? true
+    const { batchLists } = context.portal.switches
+    const data = Array.isArray(whole) && batchLists === 'truncated' ? whole.slice(0, portalPage) : whole
     results[call.id] = data
-    if (!Array.isArray(data)) continue
+    if (!Array.isArray(whole) || !Array.isArray(data)) continue
     const own = isRecord(json['meta']) ? json['meta'] : {}
-    const total = Number(own['total'] ?? json['total'] ?? data.length)
+    const total = Number(own['total'] ?? json['total'] ?? whole.length)
+    if (batchLists === 'untold') continue
     totals[call.id] = total
-    meta[call.id] = { total, returned: data.length, hasMore: own['hasMore'] === true, truncated: false }
+    const truncated = data.length < whole.length
+    meta[call.id] = { total, returned: data.length, hasMore: truncated || own['hasMore'] === true, truncated }
   }
   const failed = Object.keys(errors).length
   const summary = { total: given.length, succeeded: given.length - failed, failed }

@@ -1,6 +1,6 @@
 import { portalTime } from '../event.ts'
 import type { Call } from '../portal.ts'
-import { fail, ok } from '../reply.ts'
+import { fail, ok, type Reply } from '../reply.ts'
 import type { Context, Route } from '../world.ts'
 import { compare, listReply, matches, splitFilter } from './filters.ts'
 import { isRecord, nested, readPage } from './shared.ts'
@@ -89,6 +89,25 @@ const statistics: Route = {
   },
 }
 
+/** MESSAGES of telephony.call.attachTranscription: who said what, from and to which second. */
+function refuseDialogue(messages: readonly unknown[]): Reply | undefined {
+  if (messages.length === 0) return fail(400, 'INVALID_PARAMS', 'messages must not be empty')
+  for (const [index, message] of messages.entries()) {
+    const at = isRecord(message) ? message : {}
+    const good =
+      (at['SIDE'] === 'User' || at['SIDE'] === 'Client') &&
+      Number.isInteger(at['START_TIME']) &&
+      Number(at['START_TIME']) >= 0 &&
+      Number.isInteger(at['STOP_TIME']) &&
+      Number(at['STOP_TIME']) >= 1 &&
+      typeof at['MESSAGE'] === 'string' &&
+      at['MESSAGE'] !== ''
+    if (!good)
+      return fail(400, 'INVALID_PARAMS', `message ${index} needs SIDE (User or Client), START_TIME, STOP_TIME, MESSAGE`)
+  }
+  return undefined
+}
+
 function attachTranscript(context: Context, callId: string, form: 'callId' | 'plain') {
   const { portal, body } = context
   const allowed = portal.switches.transcriptRoute
@@ -98,6 +117,8 @@ function attachTranscript(context: Context, callId: string, form: 'callId' | 'pl
   const content = isRecord(body) ? (body['content'] ?? body['messages']) : undefined
   if (content === undefined)
     return fail(400, 'INVALID_PARAMS', form === 'callId' ? 'content is required' : 'messages is required')
+  const wrong = Array.isArray(content) ? refuseDialogue(content) : undefined
+  if (wrong) return wrong
   call.transcript = content
   context.effect('transcript', { callId, content })
   return ok({ transcriptId: call.statisticId })

@@ -2,7 +2,7 @@ import type { Comment } from '../portal.ts'
 import { fail, ok, type Reply } from '../reply.ts'
 import type { Context, Route } from '../world.ts'
 import { listReply } from './filters.ts'
-import { isRecord } from './shared.ts'
+import { isRecord, readPage } from './shared.ts'
 import { entityTypeIds, refuseEntity } from './timeline.ts'
 
 /** The owner of a comment: its type is a word here; a number, as timeline-logs take it, is refused. */
@@ -55,10 +55,13 @@ function list(context: Context): Reply {
   }
   const owner = readOwner(context, source)
   if ('status' in owner) return owner
+  const page = readPage(query.get('limit') ?? undefined, query.get('offset') ?? undefined)
+  if ('status' in page) return page
   const found = [...context.portal.comments.values()].filter(
     (one) => one.entityType === owner.entityType && one.entityId === owner.entityId,
   )
-  return listReply(context, found, found.length, { offset: 0 })
+  if (/^desc$/i.test(query.get('order[id]') ?? '')) found.reverse()
+  return listReply(context, found.slice(page.offset, page.offset + page.limit), found.length, page)
 }
 
 const common = { family: 'portal', scope: 'crm' } as const

@@ -86,14 +86,52 @@ function create(context: Context): Reply {
     text: String(body['text']),
     iconCode: typeof body['iconCode'] === 'string' ? body['iconCode'] : '',
     pinned: false,
+    boundTo: [],
   }
   portal.timeline.push(entry)
+  showIn(context, owner, entry)
+  context.effect('timeline-log', entryRow(entry))
+  return ok(entryRow(entry), undefined, 201)
+}
+
+function showIn({ portal }: Context, owner: { typeId: number; id: number }, entry: TimelineEntry): void {
   const key = `${owner.typeId}:${owner.id}`
   const known = portal.timelineByOwner.get(key)
   if (known) known.push(entry)
   else portal.timelineByOwner.set(key, [entry])
-  context.effect('timeline-log', entryRow(entry))
-  return ok(entryRow(entry), undefined, 201)
+}
+
+const bindingsOf = ({ entityTypeId, entityId, boundTo }: TimelineEntry) => [{ entityTypeId, entityId }, ...boundTo]
+
+/** Shows the entry in another record too, or no longer; here the type's word is documented as good. */
+function bind(context: Context, entry: TimelineEntry): Reply {
+  const owner = readOwner(isRecord(context.body) ? context.body : {}, context.portal.switches.timelineEntity)
+  if ('status' in owner) return owner
+  const refusal = refuseEntity(context, owner.typeId, owner.id)
+  if (refusal) return refusal
+  if (bindingsOf(entry).some((one) => one.entityTypeId === owner.typeId && one.entityId === owner.id))
+    return fail(409, 'ALREADY_EXISTS', `The entry is bound to ${owner.typeId}:${owner.id} already`)
+  const binding = { entityTypeId: owner.typeId, entityId: owner.id }
+  entry.boundTo.push(binding)
+  showIn(context, owner, entry)
+  context.effect('bind', { id: entry.id, ...binding })
+  return ok({ id: entry.id, ...binding })
+}
+
+function unbind(context: Context, entry: TimelineEntry): Reply {
+  const owner = readOwner(isRecord(context.body) ? context.body : {}, context.portal.switches.timelineEntity)
+  if ('status' in owner) return owner
+  const at = entry.boundTo.findIndex((one) => one.entityTypeId === owner.typeId && one.entityId === owner.id)
+  if (at === -1) return fail(404, 'ENTITY_NOT_FOUND', `The entry is not bound to ${owner.typeId}:${owner.id}`)
+  entry.boundTo.splice(at, 1)
+  const key = `${owner.typeId}:${owner.id}`
+  const shown = context.portal.timelineByOwner.get(key) ?? []
+  context.portal.timelineByOwner.set(
+    key,
+    shown.filter((one) => one !== entry),
+  )
+  context.effect('unbind', { id: entry.id, entityTypeId: owner.typeId, entityId: owner.id })
+  return { status: 204 }
 }
 
 function list(context: Context): Reply {
@@ -152,7 +190,21 @@ export const timelineRoutes: readonly Route[] = [
     method: 'GET',
     path: '/timeline-logs/:id/bindings',
     ...common,
-    run: (context) => withEntry(context, ({ entityTypeId, entityId }) => ok([{ entityTypeId, entityId }])),
+    run: (context) => withEntry(context, (entry) => ok(bindingsOf(entry))),
+  },
+  {
+    name: 'timeline-logs.bind',
+    method: 'POST',
+    path: '/timeline-logs/:id/bind',
+    ...common,
+    run: (context) => withEntry(context, (entry) => bind(context, entry)),
+  },
+  {
+    name: 'timeline-logs.unbind',
+    method: 'POST',
+    path: '/timeline-logs/:id/unbind',
+    ...common,
+    run: (context) => withEntry(context, (entry) => unbind(context, entry)),
   },
   {
     name: 'timeline-logs.note.get',

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { nodeOptions } from '../../support/node-options.ts'
 
 export interface Usage {
   readonly rssMb: number
@@ -96,6 +97,7 @@ export function startProgram(options: ProgramOptions): Program {
     const command = [
       ...(options.wrap ?? []),
       process.execPath,
+      ...nodeOptions,
       ...(options.nodeArgs ?? []),
       '--import',
       inside,

@@ -186,6 +186,10 @@ export const classTextsRu: Readonly<Record<string, ClassText>> = {
     title: 'У лидов портала нет полей для оценки',
     mend: 'Создайте их: `callsift portal fields <id>`. Потом запустите оценку снова.',
   },
+  verdict_fields_missing: {
+    title: 'На портале нет полей для оценки',
+    mend: 'Создайте их: `callsift portal fields <id> --of deals` (или leads) и повторите звонок; или отключите их: `callsift portal set <id> verdictFields=`.',
+  },
   rubric_missing: {
     title: 'Рубрики больше нет',
     mend: 'Верните её в папку из CALLSIFT_RUBRICS, перезапустите программу и повторите.',
@@ -199,10 +203,21 @@ export const classTextsRu: Readonly<Record<string, ClassText>> = {
     title: 'Запись обрывается раньше конца',
     mend: 'Имеющееся расшифровано и оценено. Прослушайте конец на портале, прежде чем доверять вердикту.',
   },
+  portal_transcript: {
+    title: 'Расшифровку сделал сам портал',
+    mend: 'Делать ничего не нужно. Чтобы расшифровать заново: `callsift portal set <id> portalTranscript=`, затем `callsift call rerun <call> --from planAudio`.',
+  },
   overlong_transcript: {
     title: 'Модель речи написала больше, чем можно сказать за это время',
     mend: 'Лишнее отброшено. Прослушайте запись, прежде чем доверять вердикту; другая модель может справиться лучше.',
   },
+  awaiting_turn: { title: 'Сначала отвечают на прежнее сообщение диалога', mend: 'Ничего делать не нужно.' },
+  message_in_doubt: {
+    title: 'Неизвестно, ушло ли сообщение в чат',
+    mend: 'Посмотрите в чат. Бот типа personal смотрит сам.',
+  },
+  batch_incomplete: { title: 'Часть запросов пакета не удаётся', mend: selfHealing },
+  report_too_large: { title: 'В отчёте слишком много строк', mend: 'Запросите период короче.' },
   exhausted: { title: 'Все попытки исчерпаны', mend: 'Повторите, когда сервис снова заработает.' },
   bug: { title: 'Ошибка в Callsift', mend: 'Сообщите о ней вместе с показанным стеком.' },
   no_entity: {

@@ -10,6 +10,14 @@ const ru: readonly (readonly [RegExp, string])[] = [
   [/^the call is encoded$/, 'в звонке есть закодированный текст'],
   [/^the call hides characters$/, 'в расшифровке есть скрытые знаки'],
   [/^the call mixes alphabets within words$/, 'в словах смешаны алфавиты'],
+  [/^numbers that the product does not have: (.+)$/, 'числа, которых у товара нет: $1'],
+  [/^the product tells the judge what to score$/, 'в полях товара подсказывают, какой балл поставить'],
+  [/^the product addresses a model$/, 'в полях товара обращаются к модели'],
+  [/^the product carries markup or code$/, 'в полях товара есть разметка или код'],
+  [/^the product is encoded$/, 'в полях товара есть закодированный текст'],
+  [/^the product hides characters$/, 'в полях товара есть скрытые знаки'],
+  [/^the product mixes alphabets within words$/, 'в словах полей товара смешаны алфавиты'],
+  [/^the product threatens the system$/, 'в полях товара угрожают системе'],
   [/^the call threatens the system$/, 'в звонке угрожают системе'],
 ]
 

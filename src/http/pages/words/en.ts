@@ -95,6 +95,7 @@ export const en = {
   mergeTranscript: 'Merge',
   classifyLead: 'Classify',
   writeTimeline: 'Timeline',
+  followUp: 'Follow-up',
   callsPerDay: 'Calls, 24 h',
   needsAction: 'Needs action',
   retryingThemselves: 'go on by themselves',

@@ -96,6 +96,7 @@ export const ru: Words = {
   mergeTranscript: 'Сборка',
   classifyLead: 'Оценка',
   writeTimeline: 'Лента CRM',
+  followUp: 'После записи',
   callsPerDay: 'Звонки за сутки',
   needsAction: 'Ждут человека',
   retryingThemselves: 'продолжатся сами',
