@@ -1,5 +1,8 @@
+import { routerEn } from './router-en.ts'
+
 /** Every word of the pages; `ru.ts` has the same keys. */
 export const en = {
+  ...routerEn,
   title: 'Callsift',
   skip: 'Skip to content',
   sandboxBanner: 'SANDBOX: the portal, its calls and the AI are played by this program. Nothing here is real.',
@@ -340,38 +343,6 @@ export const en = {
   you: 'You',
   csvWarning: 'First 5,000 rows',
   navRouter: 'AI Router',
-  didRouterKey: 'The key is revoked: within a second nobody gets in with it.',
-  routerTitle: 'AI Router',
-  routerNothing: 'Nothing went through the router in this period.',
-  requestsWord: 'Requests',
-  tokensWord: 'Tokens',
-  audioMinutes: 'Audio, minutes',
-  daysWord: 'days',
-  dayWord: 'Day',
-  requestsByDay: 'Requests by day',
-  costByDay: 'Cost by day',
-  byModel: 'By model',
-  byKey: 'By key',
-  byProvider: 'By provider key',
-  modelWord: 'Model',
-  keyWord: 'Key',
-  providerKey: 'Provider key',
-  estimatedWord: 'counted by us',
-  routerKeys: 'Keys',
-  routerKeysNone: 'There are no keys. Make one with',
-  tenantWord: 'Tenant',
-  perSecondWord: 'A second',
-  tokensTodayWord: 'Tokens today',
-  budgetWord: 'Budget, this month',
-  noLimit: 'no limit',
-  expiresWord: 'Expires',
-  inForce: 'In force',
-  revokedWord: 'Revoked',
-  expiredWord: 'Expired',
-  revokeWord: 'Revoke',
-  revokeSure: 'For good: whoever uses it is refused within a second. Another key has to be made.',
-  revokeYes: 'Revoke the key',
-  goneKey: 'unknown',
 } as const
 
 export type Words = Readonly<Record<keyof typeof en, string>>
