@@ -72,6 +72,7 @@ test('what is older than it may be kept goes, what is younger or still needed st
   expect(await sweep({ deliveries: 30, transcripts: 30, uploads: 30 })).toEqual({
     deliveries: 2,
     transcripts: 1,
+    'chat messages': 0,
     'batch runs': 1,
     'lead reasons': 1,
     uploads: 1,
