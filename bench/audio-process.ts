@@ -8,7 +8,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 const compiled = (name: string) => new URL(`../dist/src/audio/${name}.js`, import.meta.url).href
 const { inAudioThread } = (await import(compiled('audio-thread'))) as typeof import('../src/audio/audio-thread.ts')
 const { defaultPlanOptions } = (await import(compiled('plan'))) as typeof import('../src/audio/plan.ts')
-const { DEFAULT_PROBE_LIMITS } = (await import(compiled('probe'))) as typeof import('../src/audio/probe.ts')
+const { DEFAULT_PROBE_LIMITS } = (await import(
+  compiled('probe-limits')
+)) as typeof import('../src/audio/probe-limits.ts')
 
 const path = process.argv[2] ?? ''
 const short = process.argv[3] ?? ''

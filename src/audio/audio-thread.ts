@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Permanent } from '../errors.ts'
 import type { Answer, Task, Tasks } from './audio-worker.ts'
-import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe.ts'
+import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe-limits.ts'
 
 const MAX_HEAP_MB = 256
 /** More threads than cores would only make each other late, and http with them. */

@@ -3,7 +3,8 @@ import { Permanent } from '../errors.ts'
 import { type CutFile, type CutOrder, cutPart } from './cut.ts'
 import { giveWay } from './give-way.ts'
 import { type AudioPlan, type PlanOptions, planParts } from './plan.ts'
-import { type Probe, type ProbeLimits, probeAudio } from './probe.ts'
+import { type Probe, probeAudio } from './probe.ts'
+import type { ProbeLimits } from './probe-limits.ts'
 
 /** A recording's measure without its levels, which only the planning needs. */
 export type Measured = Omit<Probe, 'levels'>

@@ -3,19 +3,10 @@ import { type ByteSource, openByteSource, readBlocks } from './byte-source.ts'
 import { decodeMp3Frames, decodeWavBlock, type SoundBlock } from './decode.ts'
 import { type Mp3Frame, Mp3FrameScanner } from './mp3-frames.ts'
 import { scanPackets } from './packet-scan.ts'
+import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe-limits.ts'
 import { type AudioFormat, SNIFF_BYTES, sniffAudio } from './sniff.ts'
 import { type SoundMeasure, SoundMeter } from './sound-meter.ts'
 import { CorruptWav, readWavLayout, type WavLayout, wavDataBytes, wavTagName } from './wav.ts'
-
-export interface ProbeLimits {
-  readonly minSeconds: number
-  /** Longer sound is `too_long`. */
-  readonly maxSeconds: number
-  /** CPU time of the probing thread; size limits alone don't stop a file that unpacks to days. */
-  readonly maxCpuMs: number
-}
-
-export const DEFAULT_PROBE_LIMITS: ProbeLimits = { minSeconds: 1, maxSeconds: 4 * 3600, maxCpuMs: 30_000 }
 
 export interface Probe {
   readonly format: AudioFormat

@@ -25,6 +25,8 @@ export interface Hearing {
 }
 
 const maxAnswerBytes = 64 * 1024 * 1024
+/** Small pieces: what was sent is garbage that is swept by number, and stands in memory by size. */
+const pieceBytes = 16 * 1024
 /** How long a recording is taken to be while nobody knows: speech of 32 kbit/s. */
 export const bytesPerSecond = 4_000
 
@@ -39,7 +41,7 @@ export async function hear({ kit, targets, file, fields, signal }: Hearing): Pro
     headersTimeoutMs: kit.windows.speechMs,
     idleTimeoutMs: kit.windows.speechMs,
     body: (target: Target) => {
-      const form = multipartBody({ ...file, open: () => createReadStream(file.path) }, [
+      const form = multipartBody({ ...file, open: () => createReadStream(file.path, { highWaterMark: pieceBytes }) }, [
         ['model', target.upstreamModel],
         ['response_format', format(target)],
         ...fields.passed,

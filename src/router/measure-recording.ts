@@ -1,5 +1,5 @@
 import { inAudioThread } from '../audio/audio-thread.ts'
-import { DEFAULT_PROBE_LIMITS } from '../audio/probe.ts'
+import { DEFAULT_PROBE_LIMITS } from '../audio/probe-limits.ts'
 
 /** How long it is in seconds, by counting; null for what cannot be read: the provider may know it. */
 export async function measureRecording(path: string, signal: AbortSignal): Promise<number | null> {

@@ -1,7 +1,7 @@
 import { inAudioThread } from '../audio/audio-thread.ts'
 import type { Measured } from '../audio/audio-worker.ts'
 import { type AudioPlan, defaultPlanOptions } from '../audio/plan.ts'
-import { DEFAULT_PROBE_LIMITS } from '../audio/probe.ts'
+import { DEFAULT_PROBE_LIMITS } from '../audio/probe-limits.ts'
 import { Permanent } from '../errors.ts'
 import type { CutSettings } from './settings.ts'
 
