@@ -95,6 +95,7 @@ test('what is older than it may be kept goes, what is younger or still needed st
   expect(await sweep({ deliveries: 30, transcripts: 30, uploads: 30 })).toEqual({
     deliveries: 0,
     transcripts: 0,
+    'chat messages': 0,
     'batch runs': 0,
     'lead reasons': 0,
     uploads: 0,
