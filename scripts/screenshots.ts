@@ -10,6 +10,7 @@ import { hashPassword } from '../src/password.ts'
 import { openBrowser, openWindow } from '../test/support/browser.ts'
 import { startDashboardWorld } from '../test/support/dashboard-world.ts'
 import { findBinary } from '../test/support/processes.ts'
+import { useRouter } from '../test/support/use-router.ts'
 
 const chromium = findBinary('chromium')
 if (chromium === undefined) throw new Error('chromium is not here: scripts/setup-machine.sh installs it')
@@ -26,6 +27,7 @@ try {
   const done = await callOf('done')
   const batch = await world.score()
   await spreadOverTheDay()
+  await useRouter(world.app.db)
   const pages: Record<string, string> = {
     calls: '/calls',
     causes: '/causes',
@@ -37,6 +39,7 @@ try {
     bulk: '/calls/bulk?all=1&f.status=parked',
     batches: '/batches',
     batch: `/batches/${batch}`,
+    router: '/router',
     users: '/users',
     account: '/account',
   }
