@@ -30,6 +30,7 @@ export async function measureRouter(): Promise<Row[]> {
     }
     note('warming up')
     await turns('whole', 4, 0.5)
+    await turns('stream', 4, 30, streams)
     note('one connection')
     const one = await turns('whole', 1, 1)
     rows.push(...latencyRows(one))

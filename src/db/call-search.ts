@@ -93,8 +93,8 @@ function searchFor(text: string, partOfPhone: boolean): RawBuilder<boolean> {
   return sql`(${sql.join(ways, sql` or `)})`
 }
 
-/** What a filter leaves of `calls c join runs r`. */
-function conditions(filter: CallFilter): RawBuilder<boolean> {
+/** What a filter leaves of `calls c join runs r`; `aPage` of them, or all. */
+function conditions(filter: CallFilter, aPage = false): RawBuilder<boolean> {
   const all: RawBuilder<boolean>[] = [sql`true`]
   if (filter.status !== undefined) all.push(sql`r.state = ${filter.status}`)
   if (filter.portal !== undefined) all.push(sql`c.portal_id = ${filter.portal}`)
@@ -102,9 +102,10 @@ function conditions(filter: CallFilter): RawBuilder<boolean> {
   if (filter.since !== undefined) all.push(sql`c.created_at + interval '0' >= ${filter.since}`)
   if (filter.until !== undefined) all.push(sql`c.created_at < ${filter.until}`)
   if (filter.ids !== undefined) all.push(sql`c.id = any(${filter.ids as string[]}::bigint[])`)
+  // For a page `offset 0` keeps it a question about each call in turn: joined the other way round, all verdicts of that quality are read.
   if (filter.quality !== undefined)
     all.push(sql`exists (select 1 from callsift.steps q where q.run_id = r.id and q.generation = r.generation
-      and q.name = 'classifyLead' and q.state = 'done' and q.output->>'quality' = ${filter.quality})`)
+      and q.name = 'classifyLead' and q.state = 'done' and q.output->>'quality' = ${filter.quality} ${aPage ? sql`offset 0` : sql``})`)
   if (filter.cause !== undefined)
     all.push(sql`(r.class = ${filter.cause} or r.class = 'exhausted' and exists (select 1 from callsift.steps w
       join callsift.attempts a on a.step_id = w.id and a.fence = w.fence where w.run_id = r.id and w.generation = r.generation
@@ -136,7 +137,7 @@ export async function searchCalls(
         c.phone, c.line, c.user_id as "userId", c.duration_s as "durationSeconds", c.started_at as "startedAt",
         c.created_at as "createdAt", c.entity_type_id, c.entity_id, r.id as "runId", r.state, r.generation, r.class as run_class
       from callsift.calls c join callsift.runs r on r.id = c.run_id
-      where ${conditions(filter)} and ${page.cursor === undefined ? sql`true` : sql`c.id < ${page.cursor}::bigint`}
+      where ${conditions(filter, true)} and ${page.cursor === undefined ? sql`true` : sql`c.id < ${page.cursor}::bigint`}
       order by c.id desc limit ${page.limit}) f
     left join callsift.portals p on p.id = f."portalId"
     left join callsift.steps v on v.run_id = f."runId" and v.generation = f.generation and v.name = 'classifyLead' and v.index = 0 and v.state = 'done'

@@ -15,6 +15,7 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
       killEveryMs: 5_000,
       withinMs: 7_200_000,
     })
+    process.stdout.write(`${JSON.stringify(outcome)}\n`)
     expect(outcome).toMatchObject({ patches: leads, earlyLate: 0 })
     expect(outcome.kills).toBeGreaterThan(1)
   }, 7_300_000)
