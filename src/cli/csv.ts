@@ -1,3 +1,5 @@
+import { guardFormula } from '../guard-formula.ts'
+
 /** Rows as RFC 4180 text, a column for every key that any row has; objects as JSON. */
 export function toCsv(rows: readonly Record<string, unknown>[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
@@ -8,7 +10,6 @@ export function toCsv(rows: readonly Record<string, unknown>[]): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
   const told = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  // A cell that begins like a formula is one to a spreadsheet, and what stands in it was written by strangers.
-  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(told) ? `'${told}` : told
+  const text = typeof value === 'string' ? guardFormula(told) : told
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

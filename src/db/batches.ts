@@ -79,6 +79,13 @@ export async function countBatchRuns(
   return rows.rows
 }
 
+/** Of a batch's runs those that stand still, by class. */
+export async function countFailures(db: Queryable, id: string): Promise<Record<string, number>> {
+  const runs = await countBatchRuns(db, id)
+  const parked = runs.filter((one) => one.state === 'parked')
+  return Object.fromEntries(parked.map((one) => [one.class ?? 'unknown', one.runs]))
+}
+
 /** Runs by state of each of these batches. */
 export async function countRunsOf(
   db: Queryable,

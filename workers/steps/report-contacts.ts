@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { countFilled, countOutputs, sumPaid } from '../../src/db/batch-sums.ts'
-import { countBatchRuns } from '../../src/db/batches.ts'
+import { countFailures } from '../../src/db/batches.ts'
 import { ExtractContactsInput } from '../contacts/extract-contacts-input.ts'
 import { PagedRecords } from '../page-records.ts'
 import { step } from '../step.ts'
@@ -38,13 +38,9 @@ export const reportContacts = step({
     currency: z.string(),
   }),
   async run({ db, runId, config }, { run, findContactGaps: found }) {
-    const runs = await countBatchRuns(db, runId)
     const ended = await countOutputs(db, runId, 'readContact', 'ended')
     const written = await countOutputs(db, runId, 'writeContact', 'written')
     const { tokens, micros, mostMicros } = await sumPaid(db, runId, 'readContact')
-    const parked = runs
-      .filter((one) => one.state === 'parked')
-      .map((one) => [one.class ?? 'unknown', one.runs] as const)
     const filled = (field: string) => countFilled(db, runId, 'readContact', field)
     return {
       dryRun: run.dryRun,
@@ -63,7 +59,7 @@ export const reportContacts = step({
       written: (written['written'] ?? 0) + (written['found'] ?? 0) + (written['kept'] ?? 0),
       observed: written['observed'] ?? 0,
       gone: (ended['gone'] ?? 0) + (written['gone'] ?? 0),
-      failures: Object.fromEntries(parked),
+      failures: await countFailures(db, runId),
       tokens,
       cost: micros / 1_000_000,
       costAtMost: mostMicros / 1_000_000,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { countFilled, countOutputs, sumPaid } from '../../src/db/batch-sums.ts'
-import { countBatchRuns } from '../../src/db/batches.ts'
+import { countFailures } from '../../src/db/batches.ts'
 import { PagedRecords } from '../page-records.ts'
 import { DescribeProductsInput } from '../products/describe-products-input.ts'
 import { step } from '../step.ts'
@@ -33,13 +33,9 @@ export const reportDescriptions = step({
     currency: z.string(),
   }),
   async run({ db, runId, config }, { run, findProducts: found }) {
-    const runs = await countBatchRuns(db, runId)
     const ended = await countOutputs(db, runId, 'draftDescription', 'ended')
     const written = await countOutputs(db, runId, 'writeDescription', 'written')
     const { tokens, micros } = await sumPaid(db, runId, 'draftDescription')
-    const parked = runs
-      .filter((one) => one.state === 'parked')
-      .map((one) => [one.class ?? 'unknown', one.runs] as const)
     return {
       dryRun: run.dryRun,
       found: found.found,
@@ -52,7 +48,7 @@ export const reportDescriptions = step({
       written: (written['written'] ?? 0) + (written['found'] ?? 0) + (written['kept'] ?? 0),
       observed: (ended['observed'] ?? 0) + (written['observed'] ?? 0),
       gone: (ended['product_gone'] ?? 0) + (written['gone'] ?? 0),
-      failures: Object.fromEntries(parked),
+      failures: await countFailures(db, runId),
       tokens,
       cost: micros / 1_000_000,
       costAtMost: found.mostMicros / 1_000_000,

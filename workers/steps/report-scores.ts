@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { countBatchRuns } from '../../src/db/batches.ts'
+import { countFailures } from '../../src/db/batches.ts'
 import { sumScores } from '../../src/db/lead-report.ts'
 import { ScoreLeadsInput } from '../leads/score-leads-input.ts'
 import { step } from '../step.ts'
@@ -41,11 +41,7 @@ export const reportScores = step({
     currency: z.string(),
   }),
   async run(context, { run, findLeads: found }) {
-    const runs = await countBatchRuns(context.db, context.runId)
     const sums = await sumScores(context.db, context.runId)
-    const failures = runs
-      .filter((one) => one.state === 'parked')
-      .map((one) => [one.class ?? 'unknown', one.runs] as const)
     return {
       dryRun: run.dryRun,
       found: found.found,
@@ -53,7 +49,7 @@ export const reportScores = step({
       queued: found.queued,
       stoppedBy: found.stoppedBy,
       ...sums,
-      failures: Object.fromEntries(failures),
+      failures: await countFailures(context.db, context.runId),
       cost: sums.micros / 1_000_000,
       costAtMost: found.mostMicros / 1_000_000,
       currency: context.config.prices.currency,
