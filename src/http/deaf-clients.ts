@@ -22,7 +22,7 @@ export function cutDeafClients(scope: FastifyInstance): void {
       if (until > now) return
       unread.delete(response)
       // Of requests in one go only the first one's answer has the socket; cut, it takes the others with it.
-      response.req.socket.destroy()
+      response.req.socket.resetAndDestroy()
     }
   }, lookEveryMs)
   looking.unref()

@@ -11,7 +11,7 @@ import { apiRoutes } from './api/routes.ts'
 import { createAuth } from './auth.ts'
 import { createBadTokens } from './bad-tokens.ts'
 import { createChangeHub } from './change-hub.ts'
-import { answerClientError, routeExpectations } from './connection.ts'
+import { answerClientError, resetIdle, routeExpectations } from './connection.ts'
 import { healthRoutes } from './health.ts'
 import { isLoopback } from './loopback.ts'
 import { metricsRoutes } from './metrics.ts'
@@ -65,6 +65,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     routerOptions: { maxParamLength: 300 },
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
   })
+  http.server.on('timeout', resetIdle)
   routeExpectations(http, uploadLimits(app.config, app.connection.kind).maxBytes)
   setCommon(http, app)
   const requests = countRequests(http)

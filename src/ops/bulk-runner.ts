@@ -14,8 +14,8 @@ export interface BulkRunner {
 
 /** What another process was asked for is begun this soon. */
 const lookEveryMs = 1_000
-/** Calls of a transaction: bounded, so that those who take calls in wait for some tens of ms at most. */
-const turn = 100
+/** Calls of a transaction: bounded, so that those who take calls in wait for some ms at most; 100,000 are still through in half a minute. */
+const turn = 25
 
 /** Works through retries of many calls in the background, one turn at a time, also those that another process left half-done. */
 export function createBulkRunner(app: Pick<App, 'log' | 'db'> & { whole(): App }): BulkRunner {

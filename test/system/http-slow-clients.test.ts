@@ -146,3 +146,17 @@ test('W37 a thousand requests in one go of a client that never reads take bounde
   const calls = await http.app.db.selectFrom('callsift.calls').select('id').where('call_ref', '=', 'w37').execute()
   expect(calls).toHaveLength(1)
 })
+
+test('W37 what a client never takes off the wire goes with its connection, and is not left to the kernel', async () => {
+  const socket = await open()
+  socket.pause()
+  // Answers of one and a half kilobytes each: more than the client's system takes for it, and less than the server's does.
+  for (let n = 0; n < 999; n += 1) socket.write('GET /login HTTP/1.1\r\nHost: x\r\n\r\n')
+  const startedAt = performance.now()
+  while (isOpen(socket)) {
+    expect(performance.now() - startedAt).toBeLessThan(30_000)
+    await pause(100)
+  }
+  expect(performance.now() - startedAt).toBeGreaterThan(5_000)
+  socket.destroy()
+})
