@@ -122,7 +122,7 @@ async function buildApp(
     await findPreviousKey(previousSecretKey, config.dataDir),
   )
   const tombstones = await openTombstones(db, sealer)
-  const gates = createGates(connection.looseDb, { perMinute: config.ratePerMinute, perSecond: config.ratePerSecond })
+  const gates = createGates(connection, { perMinute: config.ratePerMinute, perSecond: config.ratePerSecond })
   const meters = createMeters()
   const slots = createSlots(connection.looseDb, wait)
   const tempRoot = join(config.dataDir, 'temp')

@@ -157,8 +157,12 @@ export function createGuard(deps: GuardDeps): StepGuard {
           leave: async (report) => {
             if (report.status !== undefined || report.failure !== undefined)
               deps.onRequest?.({ family: plan.family, status: report.status, ms: performance.now() - enteredAt })
-            await slot?.release()
-            await settle(deps, plan, report, trial)
+            // A refusal closes its gate before the slot is free for whoever would run into it next.
+            try {
+              await settle(deps, plan, report, trial)
+            } finally {
+              await slot?.release()
+            }
           },
         } satisfies Permit
       } catch (error) {
@@ -193,16 +197,27 @@ function gateOf(failure: Failure, plan: RequestPlan): string | null {
 }
 
 async function settle(deps: GuardDeps, plan: RequestPlan, report: RequestReport, trial: string | null): Promise<void> {
-  const { gates, keyId } = deps
   const requestId = header(report, 'x-request-id')
   if (requestId !== null) deps.noteRequest(requestId)
+  await settleGate(deps, plan, report, trial).finally(() => learnRate(deps, report))
+}
+
+async function learnRate({ gates, keyId }: GuardDeps, report: RequestReport): Promise<void> {
   const perMinute = Number(header(report, 'x-ratelimit-limit') ?? Number.NaN)
   if (Number.isInteger(perMinute) && perMinute > 0) await gates.learnRate(keyId, { perMinute })
+}
+
+async function settleGate(
+  { gates, keyId, onClosed }: GuardDeps,
+  plan: RequestPlan,
+  report: RequestReport,
+  trial: string | null,
+): Promise<void> {
   const { failure } = report
   if (failure === undefined) {
     if (trial !== null && report.status !== undefined) {
       await gates.open(keyId, trial)
-      deps.onClosed(0)
+      onClosed(0)
     }
     return
   }
@@ -214,7 +229,7 @@ async function settle(deps: GuardDeps, plan: RequestPlan, report: RequestReport,
   }
   if (failure.outcome === 'later' && failure.waitMs !== undefined) {
     await gates.close(keyId, gate, { ...failure, forMs: failure.waitMs })
-    deps.onClosed(failure.waitMs)
+    onClosed(failure.waitMs)
   }
 }
 

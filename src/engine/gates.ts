@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import type { Database } from '../db/connect.ts'
+import type { Connection } from '../db/connect.ts'
+import { holdClosings } from './hold-closings.ts'
 
 /** A closed gate, as pages and errors show it. */
 export interface ClosedGate {
@@ -38,6 +39,8 @@ export interface Gates {
   /** How requests on the key are spaced: one each `intervalMs`, `slackMs` early at most. */
   pace(keyId: string): Promise<{ intervalMs: number; slackMs: number }>
   pass(keyId: string, names: readonly string[], maxWaitMs: number): Promise<PassResult>
+  /** One of the named gates (or `key`) that this process heard to be closed while the record was away, and could not tell it yet. */
+  untold(keyId: string, names: readonly string[]): ClosedGate | null
   /** Those of the named gates (and `key`) that are closed now. */
   closed(keyId: string, names: readonly string[]): Promise<ClosedGate | null>
   close(keyId: string, name: string, closing: Closing): Promise<void>
@@ -100,8 +103,11 @@ export function pacing(rate: Rate): { intervalMs: number; burst: number } {
   return { intervalMs: 1000 / perSecond(burst), burst }
 }
 
-/** Gates belong to (API key, family) and are rows, so that all processes hold them together. `db` may commit loosely. */
-export function createGates(db: Database, defaultRate: Rate): Gates {
+/**
+ * Gates belong to (API key, family) and are rows, so that all processes hold them together. Pacing commits loosely; what closes or opens
+ * a gate must outlive a crash of the database, or the next request would come early.
+ */
+export function createGates({ db: safe, looseDb: db }: Pick<Connection, 'db' | 'looseDb'>, defaultRate: Rate): Gates {
   const rates = new Map<string, Rate>()
 
   const rateOf = async (keyId: string): Promise<Rate> => {
@@ -157,9 +163,31 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
     return row === undefined ? null : Math.max(0, row.wait_ms)
   }
 
+  const writeClosing = async (keyId: string, name: string, closing: Closing) => {
+    const until =
+      closing.forMs === null
+        ? sql`'infinity'::timestamptz`
+        : sql`clock_timestamp() + ${closing.forMs} * interval '1 millisecond'`
+    await sql`
+      insert into callsift.gates as g (key_id, name, closed_until, class, message, hint, request_id, epoch, closed_at, probe_at)
+      values (${keyId}, ${name}, ${until}, ${closing.class}, ${closing.message}, ${closing.hint}, ${closing.requestId ?? null}, 1, now(), clock_timestamp())
+      on conflict (key_id, name) do update set
+        closed_at = case when g.closed_until > clock_timestamp() then g.closed_at else now() end,
+        class = case when excluded.closed_until >= g.closed_until then excluded.class else g.class end,
+        message = case when excluded.closed_until >= g.closed_until then excluded.message else g.message end,
+        hint = case when excluded.closed_until >= g.closed_until then excluded.hint else g.hint end,
+        request_id = coalesce(excluded.request_id, g.request_id),
+        closed_until = greatest(g.closed_until, excluded.closed_until),
+        epoch = g.epoch + 1, trial = false, probe_at = clock_timestamp()`.execute(safe)
+  }
+  const held = holdClosings(writeClosing)
+
   return {
     pace,
+    untold: held.find,
     pass: async (keyId, names, maxWaitMs) => {
+      const untold = held.find(keyId, names)
+      if (untold !== null) return { kind: 'closed', gate: untold }
       let open = ['key', ...names]
       let trial: string | null = null
       for (;;) {
@@ -185,32 +213,18 @@ export function createGates(db: Database, defaultRate: Rate): Gates {
     },
 
     closed: async (keyId, names) => {
+      const untold = held.find(keyId, names)
+      if (untold !== null) return untold
       const [worst] = await closedRows(keyId, names)
       return worst === undefined ? null : readClosed(worst)
     },
 
-    close: async (keyId, name, closing) => {
-      const until =
-        closing.forMs === null
-          ? sql`'infinity'::timestamptz`
-          : sql`clock_timestamp() + ${closing.forMs} * interval '1 millisecond'`
-      await sql`
-        insert into callsift.gates as g (key_id, name, closed_until, class, message, hint, request_id, epoch, closed_at, probe_at)
-        values (${keyId}, ${name}, ${until}, ${closing.class}, ${closing.message}, ${closing.hint}, ${closing.requestId ?? null}, 1, now(), clock_timestamp())
-        on conflict (key_id, name) do update set
-          closed_at = case when g.closed_until > clock_timestamp() then g.closed_at else now() end,
-          class = case when excluded.closed_until >= g.closed_until then excluded.class else g.class end,
-          message = case when excluded.closed_until >= g.closed_until then excluded.message else g.message end,
-          hint = case when excluded.closed_until >= g.closed_until then excluded.hint else g.hint end,
-          request_id = coalesce(excluded.request_id, g.request_id),
-          closed_until = greatest(g.closed_until, excluded.closed_until),
-          epoch = g.epoch + 1, trial = false, probe_at = clock_timestamp()`.execute(db)
-    },
+    close: held.close,
 
     open: async (keyId, name) => {
       const opened = await sql`update callsift.gates set closed_until = '-infinity', trial = false, epoch = epoch + 1,
           class = null, message = null, hint = null, request_id = null, closed_at = null
-        where key_id = ${keyId} and name = ${name} and closed_until > clock_timestamp() returning name`.execute(db)
+        where key_id = ${keyId} and name = ${name} and closed_until > clock_timestamp() returning name`.execute(safe)
       return opened.rows.length > 0
     },
 

@@ -36,6 +36,7 @@ export async function enterGates(
   wanted: PermitRequest,
 ): Promise<PermitResult> {
   const { slot, claim } = wanted
+  if (deps.gates.untold(wanted.keyId, wanted.names) !== null) return { kind: 'refused' }
   const pace = await deps.gates.pace(wanted.keyId)
   if (slot !== null) await deps.slots.ensure(slot.portalId)
   const holder = randomUUID()

@@ -120,7 +120,7 @@ describe.skipIf(bench === undefined || redisUrl === undefined)('dispatch, on Pos
   })
 
   it('dispatches nothing behind a closed gate, only what is behind it, and all of it when it opens', async () => {
-    const gates = createGates(db, { perMinute: 300, perSecond: 10 })
+    const gates = createGates({ db, looseDb: db }, { perMinute: 300, perSecond: 10 })
     await many('lone', 2)
     await many('paid', 2)
     await gates.close('k1', 'ai', { forMs: null, class: 'no_balance', message: 'm', hint: 'h' })

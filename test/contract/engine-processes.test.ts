@@ -80,7 +80,7 @@ for (const { name, bench, redis, processes } of shapes) {
     })
 
     it('repeats, puts off and holds back by itself: each goes on without anybody', async () => {
-      const gates = createGates(db, { perMinute: 6_000, perSecond: 100 })
+      const gates = createGates({ db, looseDb: db }, { perMinute: 6_000, perSecond: 100 })
       const times = new Map<string, number>()
       const act: Act = async (step, input) => {
         const time = (times.get(input.run.text) ?? 0) + 1

@@ -36,7 +36,7 @@ for (const kind of ['postgres', 'pglite'] as const) {
     let gates: Gates
     beforeEach(async () => {
       await emptyRecord(db)
-      gates = createGates(db, { perMinute: 60_000, perSecond: 1_000 })
+      gates = createGates({ db, looseDb: db }, { perMinute: 60_000, perSecond: 1_000 })
     })
     afterAll(() => bench?.close())
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Database } from '../../src/db/connect.ts'
+import type { Connection, Database } from '../../src/db/connect.ts'
 import { type Closing, createGates, type Gates } from '../../src/engine/gates.ts'
 import { emptyRecord, openRecord } from '../support/engine-bench.ts'
 
@@ -19,7 +19,7 @@ for (const kind of ['postgres', 'pglite'] as const) {
     let gates: Gates
     beforeEach(async () => {
       await emptyRecord(db)
-      gates = createGates(db, roomy)
+      gates = createGates({ db, looseDb: db }, roomy)
     })
     afterAll(() => bench?.close())
     const reopen = () =>
@@ -66,7 +66,7 @@ for (const kind of ['postgres', 'pglite'] as const) {
 
     it('lets exactly one request try a gate that a person closed: it opens on success, closes again on failure', async () => {
       const others = await Promise.all(
-        [0, 1, 2].map(async () => createGates((await bench?.connect())?.db ?? db, roomy)),
+        [0, 1, 2].map(async () => createGates((await bench?.connect()) ?? { db, looseDb: db }, roomy)),
       )
       await gates.close('k1', 'ai', closing(null, 'no_balance'))
       const all = [gates, ...others]
@@ -104,7 +104,9 @@ for (const kind of ['postgres', 'pglite'] as const) {
       expect(await gates.dueProbes(60_000)).toEqual([])
       await sql`update callsift.gates set probe_at = clock_timestamp() - interval '2 minutes'`.execute(db)
       const rounds = await Promise.all(
-        Array.from({ length: 8 }, async () => createGates((await bench?.connect())?.db ?? db, roomy).dueProbes(60_000)),
+        Array.from({ length: 8 }, async () =>
+          createGates((await bench?.connect()) ?? { db, looseDb: db }, roomy).dueProbes(60_000),
+        ),
       )
       expect(
         rounds
@@ -115,7 +117,7 @@ for (const kind of ['postgres', 'pglite'] as const) {
     })
 
     it('tells that the rate is used up instead of reserving a slot further away than the caller waits', async () => {
-      const slow = createGates(db, { perMinute: 1, perSecond: 1 })
+      const slow = createGates({ db, looseDb: db }, { perMinute: 1, perSecond: 1 })
       expect(await slow.pass('k1', ['ai'], 0)).toEqual({ kind: 'passed', waitMs: 0, trial: null })
       const busy = [await slow.pass('k1', ['ai'], 2_000), await slow.pass('k1', ['ai'], 2_000)]
       for (const one of busy) {
@@ -132,7 +134,7 @@ for (const kind of ['postgres', 'pglite'] as const) {
       // The slot reserved at the old rate is over within a second; the next one is a minute away.
       expect((await gates.pass('k1', ['ai'], 1_000)).kind).toBe('passed')
       expect((await gates.pass('k1', ['ai'], 1_000)).kind).toBe('busy')
-      expect((await createGates(db, roomy).pass('k1', ['ai'], 1_000)).kind).toBe('busy')
+      expect((await createGates({ db, looseDb: db }, roomy).pass('k1', ['ai'], 1_000)).kind).toBe('busy')
     })
   })
 }
@@ -144,7 +146,7 @@ describe.skipIf(paced === undefined)('pacing of four processes on Postgres', () 
   it('never exceeds the rate of a second in any window, and uses at least 80 % of it', async () => {
     const rate = { perMinute: 6_000, perSecond: 40 }
     const processes = await Promise.all(
-      Array.from({ length: 4 }, async () => createGates((await paced?.connect())?.looseDb as Database, rate)),
+      Array.from({ length: 4 }, async () => createGates((await paced?.connect()) as Connection, rate)),
     )
     // The slots are told as waits from now; what counts is when they are, not how late a busy test process wakes up.
     const startedAt = performance.now()
