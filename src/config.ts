@@ -41,6 +41,8 @@ const Timings = z
     /** A permit to send lapses this long after its last check: a frozen process must ask again. */
     permitMs: z.number().default(seconds(1)),
     slotWaitMs: z.number().default(seconds(2)),
+    /** A process that starts while the database does not answer waits so long for it. */
+    recordWaitMs: z.number().default(minutes(1)),
     /** Steps that are due for longer than this while a worker has nothing to do mean that the queue is stuck. */
     stuckMs: z.number().default(seconds(30)),
     /** How often it is looked whether somebody must be told. */

@@ -1,7 +1,10 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { sampleLines } from './sample-lines.ts'
 import { scrubLine } from './scrub-secrets.ts'
 
 export type Log = Logger
+
+const everything = new Set(['trace', 'debug'])
 
 /**
  * JSON lines on stderr, so that stdout stays the command's own answer. Ids and classes only: no bodies, no phones, no keys.
@@ -20,7 +23,8 @@ export function createLog(
         paths: ['apiKey', '*.apiKey', 'token', '*.token', 'headers.authorization', 'headers["x-api-key"]'],
         censor: '[sealed]',
       },
-      hooks: { streamWrite: scrubLine },
+      // Whoever asks for everything gets everything.
+      hooks: { streamWrite: scrubLine, ...(everything.has(level) ? {} : { logMethod: sampleLines() }) },
     },
     destination,
   )

@@ -31,7 +31,14 @@ export function addRouter(program: Command, terminal: Terminal): void {
     const { config, log } = readSettings(router, false)
     const stopping = listenForStop()
     const host = options.host ?? config.host
-    const running = await startAlone(config, log, host, options.port ?? config.router.port ?? usualPort)
+    const port = options.port ?? config.router.port ?? usualPort
+    const { whenRecordAnswers } = await import('./when-record-answers.ts')
+    const running = await whenRecordAnswers(() => startAlone(config, log, host, port), {
+      waitMs: config.timings.recordWaitMs,
+      stopping,
+      say: terminal.note,
+    })
+    if (running === null) return
     const mode = config.mode === 'live' ? '' : `${terminal.paint('yellow', 'SANDBOX')}: nothing here is real. `
     terminal.line(`${mode}The AI Router is listening. Ctrl-C ends it.`)
     terminal.line(`  Base URL  ${running.url}/v1`)
@@ -73,7 +80,7 @@ async function startAlone(config: Config, log: Log, host: string, port: number):
     closers.unshift(router.close)
     return { url: router.url, close }
   } catch (error) {
-    await close(0)
+    await close(0).catch((closing: unknown) => log.warn({ error: String(closing) }, 'closing what had been opened'))
     throw error
   }
 }

@@ -37,7 +37,12 @@ export function addServe(program: Command, terminal: Terminal): void {
     }
     const stopping = listenForStop()
     const { startService } = await import('./service.ts')
-    const service = await startService(config, settings.log, { httpOnly: options.httpOnly === true })
+    const { whenRecordAnswers } = await import('./when-record-answers.ts')
+    const service = await whenRecordAnswers(
+      () => startService(config, settings.log, { httpOnly: options.httpOnly === true }),
+      { waitMs: config.timings.recordWaitMs, stopping, say: terminal.note },
+    )
+    if (service === null) return
     await printBlock(terminal, config, service, options.httpOnly === true)
     const signal = await stopping.asked
     terminal.note(

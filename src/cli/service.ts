@@ -78,7 +78,7 @@ export async function startService(config: Config, log: Log, options: ServiceOpt
     const routerUrl = await startRouterBeside(app, sandbox, closers)
     return { app, url: server.url, firstLogin, sandbox, routerUrl, close }
   } catch (error) {
-    await close(0)
+    await close(0).catch((closing: unknown) => log.warn({ error: String(closing) }, 'closing what had been opened'))
     throw error
   }
 }

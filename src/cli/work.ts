@@ -57,19 +57,27 @@ export function addWork(program: Command, terminal: Terminal): void {
     }
     const stopping = listenForStop()
     const { openApp } = await import('../context.ts')
-    const app = await openApp(config, log)
+    const { whenRecordAnswers } = await import('./when-record-answers.ts')
     const { concurrency } = options
-    try {
-      await app.start()
-      await app.engine.work({
-        ...(options.queues === undefined ? {} : { queues: options.queues }),
-        concurrency: concurrency === undefined ? concurrencyOf(config) : () => concurrency,
-      })
-    } catch (error) {
-      // What was opened by then would keep the process from ending: a refusal that nobody's supervisor sees.
-      await app.close({ drainMs: 0 })
-      throw error
+    const begin = async () => {
+      const app = await openApp(config, log)
+      try {
+        await app.start()
+        await app.engine.work({
+          ...(options.queues === undefined ? {} : { queues: options.queues }),
+          concurrency: concurrency === undefined ? concurrencyOf(config) : () => concurrency,
+        })
+        return app
+      } catch (error) {
+        // What was opened by then would keep the process from ending: a refusal that nobody's supervisor sees.
+        await app
+          .close({ drainMs: 0 })
+          .catch((closing: unknown) => log.warn({ error: String(closing) }, 'closing what had been opened'))
+        throw error
+      }
     }
+    const app = await whenRecordAnswers(begin, { waitMs: config.timings.recordWaitMs, stopping, say: terminal.note })
+    if (app === null) return
     if (config.mode !== 'live') terminal.line(`${terminal.paint('yellow', 'SANDBOX')}: nothing here is real.`)
     terminal.line(`Working on ${(options.queues ?? registry.queues).join(', ')} by ${app.queues.kind}. Ctrl-C ends it.`)
     const health =

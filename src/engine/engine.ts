@@ -137,10 +137,23 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     }
   }
 
+  /** Jobs that come while the record is away are held, or the queue would be emptied into nothing and each waited for as lost. */
+  const claimWhenHeard = async (job: StepJob): Promise<Claim | 'stale' | 'stopping'> => {
+    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2_000)) {
+      if (workerId === null || stopping) return 'stopping'
+      try {
+        return (await claimStep(loose, job, workerId, registry.seenBy)) ?? 'stale'
+      } catch (error) {
+        if (!isRecordAway(error)) throw error
+      }
+      await delay(waitMs)
+    }
+  }
+
   const handle = async (job: StepJob): Promise<void> => {
-    if (workerId === null || stopping) return await giveBack(job)
-    const claim = await claimStep(loose, job, workerId, registry.seenBy)
-    if (claim === null) {
+    const claim = await claimWhenHeard(job)
+    if (claim === 'stopping') return await giveBack(job)
+    if (claim === 'stale') {
       if (!(await setAsideUnknown(db, job, registry.known))) return
       return log.info({ stepId: job.stepId }, 'a step of another release was left to its workers')
     }

@@ -42,13 +42,13 @@ try {
   const startedAt = performance.now()
   const watch = async () => {
     for (const one of watched) {
-      const usage = await one.usage()
+      const usage = await one.kept()
       if (usage === null) continue
       seen.get(one.name)?.heap.push([(performance.now() - startedAt) / 60_000, usage.heapMb])
       seen.get(one.name)?.files.push(usage.files)
     }
   }
-  const watching = setInterval(() => void watch(), 2_000)
+  const watching = setInterval(() => void watch(), 10_000)
 
   let storming = true
   const restarts = { redis: 0, postgres: 0, worker: 0 }

@@ -3,9 +3,13 @@ import dns from 'node:dns'
 import { readdirSync, readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { isMainThread } from 'node:worker_threads'
 
 let names: 'fail' | 'work' = 'work'
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 let since: readonly [ranMs: number, waitedMs: number] = [0, 0]
 
 /** How long the main thread has run, and has waited for a processor while it could have; ms. */
@@ -23,11 +27,13 @@ if (isMainThread && process.send !== undefined) {
     delay.reset()
   }, 3_000).unref()
   holdNames()
-  process.on('message', (message: { ask?: 'usage'; blockMs?: number; names?: 'fail' | 'work' }) => {
+  process.on('message', (message: { ask?: 'usage' | 'kept'; blockMs?: number; names?: 'fail' | 'work' }) => {
     if (message.names !== undefined) names = message.names
     // A loop that is blocked while its sockets and other threads live on, as by a calculation.
     if (message.blockMs !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.blockMs)
-    if (message.ask !== 'usage') return
+    if (message.ask === undefined) return
+    // What is left after a collection is what is kept; without one, garbage is most of a heap.
+    if (message.ask === 'kept') collect()
     const { rss, heapUsed } = process.memoryUsage()
     const [ranMs, waitedMs] = readSchedule()
     process.send?.({

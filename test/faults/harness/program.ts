@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createWriteStream, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodeOptions } from '../../support/node-options.ts'
 
@@ -29,6 +30,8 @@ export interface Program {
   /** Whether names can be looked up in it. */
   names(state: 'fail' | 'work'): void
   usage(): Promise<Usage | null>
+  /** The same after a collection: its heap is what the process keeps. */
+  kept(): Promise<Usage | null>
   /** Largest resident size over all lives, MB. */
   peakMb(): number
   /** Ends that nobody asked for. */
@@ -68,11 +71,18 @@ export function startProgram(options: ProgramOptions): Program {
   let peak = 0
   let tail = ''
   const startedAt = Date.now()
+  // FAULT_KEEP=folder keeps what each process writes, to read afterwards.
+  const folder = process.env['FAULT_KEEP']
+  const kept =
+    folder === undefined || folder === ''
+      ? null
+      : createWriteStream(join(folder, `${options.name.replace(' ', '-')}.log`), { flags: 'a' })
   const linesBySecond = new Map<number, number>()
   const leaks = new Set<string>()
 
   const hear = (piece: Buffer) => {
     const text = piece.toString()
+    kept?.write(piece)
     const second = Math.floor(Date.now() / 1000)
     let lines = 0
     for (const character of text) if (character === '\n') lines += 1
@@ -121,6 +131,20 @@ export function startProgram(options: ProgramOptions): Program {
       })
     })
   }
+  const ask = async (what: 'usage' | 'kept'): Promise<Usage | null> => {
+    if (!child.connected) return null
+    const asked = child
+    const answer = new Promise<Usage | null>((resolve) => {
+      const hearing = (message: unknown) => resolve(message as Usage)
+      asked.once('message', hearing)
+      setTimeout(() => {
+        asked.off('message', hearing)
+        resolve(null)
+      }, 5_000).unref()
+    })
+    asked.send({ ask: what })
+    return await answer
+  }
   start()
 
   return {
@@ -146,20 +170,8 @@ export function startProgram(options: ProgramOptions): Program {
     },
     block: (ms) => void child.send({ blockMs: ms }),
     names: (state) => void child.send({ names: state }),
-    usage: async () => {
-      if (!child.connected) return null
-      const asked = child
-      const answer = new Promise<Usage | null>((resolve) => {
-        const hearing = (message: unknown) => resolve(message as Usage)
-        asked.once('message', hearing)
-        setTimeout(() => {
-          asked.off('message', hearing)
-          resolve(null)
-        }, 5_000).unref()
-      })
-      asked.send({ ask: 'usage' })
-      return await answer
-    },
+    usage: () => ask('usage'),
+    kept: () => ask('kept'),
     peakMb: () => {
       notePeak()
       return peak
