@@ -9,6 +9,7 @@ export const f04: Fault = {
   injected: 'SIGSTOP of a worker in the middle of its writes for 70 s (scaled), then SIGCONT, 3 times',
   expected: '1 entry a call: what woke up finds its lease gone and sends nothing',
   naive: true,
+  sideBySide: true,
   async run(bed) {
     const { notes, broken, note } = promises()
     const load = await zombies(bed, {

@@ -8,6 +8,7 @@ export const f20: Fault = {
   injected: 'the upstream refuses connections for 5 min (scaled)',
   expected: 'nothing is parked, all is done after the heal without anybody',
   naive: true,
+  sideBySide: true,
   bed: () => ({ through: ['upstream'] }),
   async run(bed) {
     const { notes, broken, note } = promises()

@@ -11,6 +11,7 @@ export const f22: Fault = {
   injected: 'the balance of one key is empty after 50 of 150 calls, and filled again',
   expected: 'of each paid kind no more further requests than were under way; the rest waits, and goes on by itself',
   naive: true,
+  sideBySide: true,
   async run(bed) {
     const { notes, broken, expect } = promises()
     const poor = bed.portals[0]

@@ -9,6 +9,7 @@ export const f23: Fault = {
   injected: 'the key of one portal is revoked in the middle of a run, and made good after 10 s',
   expected: 'that key alone is paused, one alert for it, other portals are unaffected, all goes on by itself',
   naive: true,
+  sideBySide: true,
   bed: () => ({ timings: { alertEveryMs: 500 } }),
   async run(bed) {
     const { notes, broken, expect } = promises()

@@ -9,6 +9,7 @@ export const f24: Fault = {
   injected: 'six answers come at a byte a second; two transcriptions take 150 s (scaled), far longer than a lease',
   expected: 'total deadlines end the drips and free their slots; the long legal wait keeps its lease and is paid once',
   naive: true,
+  sideBySide: true,
   bed: () => ({ portals: 4, timings: { chatDeadlineMs: scaled(40), requestDeadlineMs: scaled(40) } }),
   async run(bed) {
     const { notes, broken, expect } = promises()

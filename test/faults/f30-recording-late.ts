@@ -13,6 +13,7 @@ export const f30: Fault = {
   expected:
     'picked up within one look after it is there; never = `no_recording` after the budget, reopened by a later event',
   naive: true,
+  sideBySide: true,
   bed: () => ({ portals: 4, timings: { recordingLadderMs: ladder, recordingBudgetMs: 45_000 } }),
   async run(bed) {
     const { notes, broken, expect } = promises()

@@ -39,26 +39,25 @@ async function runOne(fault: Fault, subject: Subject): Promise<Run> {
 }
 
 const known = readResults()
+const begunAt = performance.now()
 if (!args.includes('--page')) {
   for (const fault of wanted) {
     const before = known.get(fault.id)
     const missing = fault.missing?.() ?? null
     if (missing !== null) say(`!!!! ${fault.id} NOT RUN: ${missing} !!!!`)
     const both = !args.includes('--ours') && !args.includes('--naive')
-    const ours =
-      missing !== null
-        ? null
-        : both || args.includes('--ours')
-          ? await runOne(fault, 'callsift')
-          : (before?.ours ?? null)
-    const other =
-      fault.naive !== true
-        ? fault.naive
-        : missing !== null
-          ? null
-          : both || args.includes('--naive')
-            ? await runOne(fault, 'naive')
-            : (before?.naive ?? null)
+    const runOurs = async () => {
+      if (missing !== null) return null
+      return both || args.includes('--ours') ? await runOne(fault, 'callsift') : (before?.ours ?? null)
+    }
+    const runNaive = async () => {
+      if (fault.naive !== true) return fault.naive
+      if (missing !== null) return null
+      return both || args.includes('--naive') ? await runOne(fault, 'naive') : (before?.naive ?? null)
+    }
+    const first = runOurs()
+    if (fault.sideBySide !== true) await first
+    const [ours, other] = await Promise.all([first, runNaive()])
     const { id, injected, expected } = fault
     const machine = `${cpus().length} cores, node ${process.version}`
     const result: Result = {
@@ -96,6 +95,7 @@ writeFileSync(
   ),
 )
 const good = results.filter((one) => isAsExpected(one.ours)).length
-say(`${good} of ${faults.length} as expected; docs/reliability.md is written.`)
+const minutes = ((performance.now() - begunAt) / 60_000).toFixed(1)
+say(`${good} of ${faults.length} as expected, after ${minutes} min; docs/reliability.md is written.`)
 process.exitCode = wanted.every((fault) => isAsExpected(known.get(fault.id)?.ours ?? null)) ? 0 : 1
 process.exit()

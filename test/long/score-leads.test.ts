@@ -15,7 +15,13 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
       killEveryMs: 5_000,
       withinMs: 7_200_000,
     })
-    process.stdout.write(`${JSON.stringify(outcome)}\n`)
+    const { serveMb, ...figures } = outcome
+    const third = Math.ceil(serveMb.length / 3)
+    const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+    const [early, late] = [middle(serveMb.slice(0, third)), middle(serveMb.slice(-third))]
+    process.stdout.write(`${JSON.stringify({ ...figures, serveMb: { early, late, most: Math.max(...serveMb) } })}\n`)
+    expect(late - early).toBeLessThan(30)
+    expect(Math.max(...serveMb)).toBeLessThan(300)
     expect(outcome).toMatchObject({ patches: leads, earlyLate: 0 })
     expect(outcome.kills).toBeGreaterThan(1)
   }, 7_300_000)

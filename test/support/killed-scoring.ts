@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { request } from 'undici'
 import { expect } from 'vitest'
@@ -27,6 +28,16 @@ interface Report {
   readonly failures: Record<string, number>
 }
 
+export interface ScoringOutcome {
+  readonly seconds: number
+  readonly kills: number
+  readonly chats: number
+  readonly patches: number
+  readonly earlyLate: number
+  /** Resident size of `serve`, which is never killed, at each kill, MB. */
+  readonly serveMb: readonly number[]
+}
+
 /**
  * Scores leads on two workers while 5 % of the requests get a 429, 3 % a 502 (of PATCHes: after they were carried out), and a worker is
  * killed every `killEveryMs`. Proves what a scoring promises, and that a second one pays nothing.
@@ -37,7 +48,7 @@ export async function scoreUnderKills(options: {
   leads: number
   killEveryMs: number
   withinMs: number
-}): Promise<{ seconds: number; kills: number; chats: number; patches: number; earlyLate: number }> {
+}): Promise<ScoringOutcome> {
   const { databaseUrl, redisUrl, leads } = options
   const service = await startService({ databaseUrl, redisUrl, portals: 1, workers: 2, timings })
   try {
@@ -45,7 +56,7 @@ export async function scoreUnderKills(options: {
     const ids = await prepare(service, leads)
     const startedAt = performance.now()
     const first = await start(service, 'first')
-    const { report, kills } = await killUntilReported(service, first, options)
+    const { report, kills, serveMb } = await killUntilReported(service, first, options)
     const seconds = (performance.now() - startedAt) / 1_000
     expect(report).toMatchObject({ found: leads, queued: leads, written: leads, failures: {} })
 
@@ -74,7 +85,8 @@ export async function scoreUnderKills(options: {
     expect(again).toMatchObject({ found: leads, queued: 0, unchanged: leads, judged: 0 })
     expect(answered()).toBe(chats)
     expect(sandbox.effects().filter((effect) => effect.kind === 'update').length).toBe(leads)
-    return { seconds, kills, chats, patches: patched.length, earlyLate: sandbox.world.truth.counters.duringWaitLate }
+    const earlyLate = sandbox.world.truth.counters.duringWaitLate
+    return { seconds, kills, chats, patches: patched.length, earlyLate, serveMb }
   } finally {
     await service.close()
   }
@@ -145,20 +157,28 @@ async function killUntilReported(
   service: Service,
   runId: string,
   { killEveryMs, withinMs }: { killEveryMs: number; withinMs: number },
-): Promise<{ report: Report; kills: number }> {
+): Promise<{ report: Report; kills: number; serveMb: number[] }> {
   const workers = service.processes.filter((one) => one.name.startsWith('work'))
+  const serve = service.processes.find((one) => one.name === 'serve')
+  const serveMb: number[] = []
   const done = reported(service, runId, withinMs)
   done.catch(() => undefined)
   await judgedOne(service, withinMs)
   for (let kills = 0; ; kills += 1) {
     // The first as soon as a lead is judged: few leads are through before a wait of any length, on a fast machine.
     const ended = kills === 0 ? null : await Promise.race([done, moment(killEveryMs).then(() => null)])
-    if (ended !== null) return { report: ended, kills }
+    serveMb.push(residentMb(serve?.child.pid))
+    if (ended !== null) return { report: ended, kills, serveMb }
     const target = workers[kills % workers.length]
     if (target === undefined) throw new Error('no workers')
     await service.kill(target)
     service.restart(target)
   }
+}
+
+function residentMb(pid: number | undefined): number {
+  const [, kb] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Math.round(Number(kb) / 1024)
 }
 
 /** Of the portal's own routes: how many were on their way at the same moment. */

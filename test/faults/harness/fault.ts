@@ -17,6 +17,8 @@ export interface Fault {
   readonly expected: string
   /** Null: the naive pipeline has nothing that this could be tried on; the text says why. */
   readonly naive: true | string
+  /** Most of it is waiting, so both subjects run at once, each in a bed of its own: the table is made in less time. */
+  readonly sideBySide?: true
   /** What this machine must have; a text when it has not, said loudly instead of run. */
   readonly missing?: () => string | null
   bed?(subject: Subject): BedOptions

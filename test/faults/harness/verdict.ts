@@ -55,7 +55,7 @@ async function judgeNaive(bed: Bed, calls: readonly Rung[], options: VerdictOpti
     return calls.filter((call) => !counts.has(place(call))).length
   }
   // BullMQ's own defaults need a minute to notice a dead worker, and its last waits are as long.
-  const restMs = 25_000 + 90_000 * bed.scale
+  const restMs = 10_000 + 90_000 * bed.scale
   // It keeps no record that could say when it is done: it is when all is there, or when nothing has come for long.
   await until(
     async () => {
