@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { isRecordAway } from '../engine/record-away.ts'
+import { isRecordAway } from '../db/record-away.ts'
 import type { Stopping } from './stopping.ts'
 
 const lookEveryMs = 1_000

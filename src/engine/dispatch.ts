@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
 import type { Log } from '../log.ts'
-import { saySeldom } from '../say-seldom.ts'
 import type { Queues, StepJob } from './queues.ts'
 import { unknownStepText } from './unknown-step.ts'
 
@@ -93,13 +92,9 @@ export function createDispatcher(options: {
     })
     return current
   }
-  // Each accepted call kicks: while the queue is away, each would be a line.
-  const failed = saySeldom(sayEveryMs, (unsaid, error: unknown) => {
-    log.warn({ error: String(error), unsaid }, 'dispatch failed; the next tick tries again')
-  })
   const kick = () => {
     run().catch((error: unknown) => {
-      if (!closed) failed(error)
+      if (!closed) log.warn({ error: String(error) }, 'dispatch failed; the next tick tries again')
     })
   }
   const timer = setInterval(kick, options.tickMs)
@@ -125,7 +120,6 @@ export function createDispatcher(options: {
   }
 }
 
-const sayEveryMs = 5_000
 /** A pass that was kept waiting by the record must not make the next one as late again. */
 const maxRestMs = 50
 /** What becomes due meanwhile waits for so long at most. */

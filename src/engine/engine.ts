@@ -1,8 +1,8 @@
 import type { Timings } from '../config.ts'
 import type { Database } from '../db/connect.ts'
+import { isRecordAway } from '../db/record-away.ts'
 import type { Log } from '../log.ts'
 import { repeat } from '../repeat.ts'
-import { saySeldom } from '../say-seldom.ts'
 import type { Claim } from './claim.ts'
 import { claimStep } from './claim.ts'
 import type { StepScope } from './define.ts'
@@ -12,7 +12,6 @@ import { executeStep } from './execute.ts'
 import { finishStep } from './finish.ts'
 import { failureOutcome, type Outcome } from './outcome.ts'
 import type { Queues, QueueWorker, StepJob } from './queues.ts'
-import { isRecordAway } from './record-away.ts'
 import type { Registry } from './registry.ts'
 import { createSweep } from './sweep.ts'
 import { setAsideUnknown, takeSetAside } from './unknown-step.ts'
@@ -114,9 +113,6 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
   let served: readonly string[] = []
   let fetching: { stop(): Promise<void> } | null = null
 
-  const couldNotStore = saySeldom(5_000, (unsaid, stepId: string, error: unknown) => {
-    log.warn({ stepId, error: String(error), unsaid }, 'could not store how a step ended; trying again')
-  })
   const storeUntilHeard = async (claim: Claim, outcome: Outcome, requestId: string | null) => {
     let storing = outcome
     // A paid result is not dropped because the database was away for a moment.
@@ -131,7 +127,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
           continue
         }
         if (stopping && waitMs >= 1_600) throw error
-        couldNotStore(claim.stepId, error)
+        log.warn({ stepId: claim.stepId, error: String(error) }, 'could not store how a step ended; trying again')
         await delay(waitMs)
       }
     }

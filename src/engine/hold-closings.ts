@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { isRecordAway } from '../db/record-away.ts'
 import type { ClosedGate, Closing } from './gates.ts'
-import { isRecordAway } from './record-away.ts'
 
 export interface HeldClosings {
   /** Writes it; what the record cannot take just now is held and written as soon as it can. */

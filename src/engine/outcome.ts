@@ -1,6 +1,6 @@
+import { isRecordAway } from '../db/record-away.ts'
 import { Blocked, isStepFailure, Later, Permanent, Retry } from '../errors.ts'
 import { isPage, type Page } from './page.ts'
-import { isRecordAway } from './record-away.ts'
 
 /** What a finished attempt left behind: the six endings of a step, a page, or a release at shutdown. */
 export type Outcome =

@@ -36,7 +36,7 @@ export async function openPostgresStore(options: {
   readonly timings: QueueTimings
 }): Promise<QueueStore> {
   const { kind, log, timings } = options
-  const complain = createErrorLog(log, timings.logEveryMs)
+  const complain = createErrorLog(log)
   const onPglite = options.pool instanceof PglitePool
   if (onPglite !== (kind === 'pglite')) throw new Error(`a queue of kind ${kind} was given a pool of the other kind`)
   const pool: StorePool =

@@ -21,7 +21,7 @@ export async function openRedisStore(options: {
   timings: QueueTimings
 }): Promise<QueueStore> {
   const { url, prefix, log, timings } = options
-  const complain = createErrorLog(log, timings.logEveryMs)
+  const complain = createErrorLog(log)
   const common = {
     connectTimeout: timings.answerMs,
     retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 5), 1_000),

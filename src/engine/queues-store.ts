@@ -1,5 +1,4 @@
 import type { Log } from '../log.ts'
-import { saySeldom } from '../say-seldom.ts'
 
 /** All in milliseconds. */
 export interface QueueTimings {
@@ -17,8 +16,6 @@ export interface QueueTimings {
   readonly retryMs: number
   /** A worker that is neither closed nor running is replaced within this. */
   readonly watchMs: number
-  /** Of errors of one kind, one line in the log per this long. */
-  readonly logEveryMs: number
 }
 
 export const defaultQueueTimings: QueueTimings = {
@@ -28,7 +25,6 @@ export const defaultQueueTimings: QueueTimings = {
   stalledCheckMs: 1_500,
   retryMs: 500,
   watchMs: 5_000,
-  logEveryMs: 10_000,
 }
 
 /** What every worker of ours is told, whatever the store. */
@@ -97,19 +93,10 @@ export async function within<T>(ms: number, promise: Promise<T>, what: string): 
   }
 }
 
-/** A store that is away makes every connection complain several times a second. */
-export function createErrorLog(
-  log: Log,
-  everyMs: number,
-  now: () => number = Date.now,
-): (where: string, error: unknown) => void {
-  return saySeldom(
-    everyMs,
-    (unsaid, where: string, error: unknown) =>
-      log.warn(
-        { where, unsaid, reason: error instanceof Error ? error.message || error.name : String(error) },
-        'queue store trouble',
-      ),
-    now,
-  )
+/** How the queue's parts tell of their store. They complain several times a second while it is away: the log counts what repeats. */
+export function createErrorLog(log: Log): (where: string, error: unknown) => void {
+  return (where, error) => {
+    const reason = error instanceof Error ? error.message || error.name : String(error)
+    log.warn({ where, reason }, 'queue store trouble')
+  }
 }

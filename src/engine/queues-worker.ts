@@ -23,7 +23,7 @@ interface Supervision {
  * process that looks healthy and takes nothing. So a worker is built only while the store answers, and built again when it stopped running.
  */
 export async function superviseWorker({ store, name, concurrency, handle, log, timings }: Supervision) {
-  const complain = createErrorLog(log, timings.logEveryMs)
+  const complain = createErrorLog(log)
   const underWay = new Set<Promise<void>>()
   const stopped = new AbortController()
   let paused = false

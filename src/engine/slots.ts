@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
-import { isRecordAway } from './record-away.ts'
+import { isRecordAway } from '../db/record-away.ts'
 
 /** Bitrix24 executes two requests of a portal at once; more would wait in its queue and end as QUEUE_TIMEOUT. */
 const slotsPerPortal = 2

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import { isRecordAway } from '../db/record-away.ts'
 import { UploadQuotaFull, UsageError } from '../errors.ts'
 import { OperationError } from '../ops/operation.ts'
 
@@ -45,16 +46,9 @@ export const recordAway = () =>
     { 'retry-after': '10' },
   )
 
-/** Whether an error says that the database could not be reached or did not answer, as node-postgres words it. */
-export function isRecordAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const code = 'code' in error ? String(error.code) : ''
-  return (
-    /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P|53)/.test(code) ||
-    /timeout exceeded when trying to connect|Query read timeout|Connection terminated|PGlite is closed|driver has already been destroyed/i.test(
-      error.message,
-    )
-  )
+/** A request that was still under way when the program closed its record. */
+function isRecordClosed(error: unknown): boolean {
+  return error instanceof Error && /PGlite is closed|driver has already been destroyed/i.test(error.message)
 }
 
 /** Reads any error as the problem to be answered; null where it is a fault of ours, to be logged. */
@@ -63,7 +57,7 @@ export function readProblem(error: unknown): Problem | null {
   if (error instanceof OperationError) return new Problem(error.status, error.kind, error.message, error.hint ?? '')
   if (error instanceof UploadQuotaFull) return new Problem(507, 'upload_quota', error.message, error.hint ?? '')
   if (error instanceof UsageError) return new Problem(409, 'not_possible', error.message, error.hint ?? '')
-  if (isRecordAway(error)) return recordAway()
+  if (isRecordAway(error) || isRecordClosed(error)) return recordAway()
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
   if (status >= 400 && status < 500 && error instanceof Error) {
     return new Problem(

@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandle
 import { parseForm } from '../intake/parse-form.ts'
 import type { Received, Receiver } from '../intake/receive.ts'
 import type { Meters } from '../meters.ts'
-import { saySeldom } from '../say-seldom.ts'
 import type { BadTokens } from './bad-tokens.ts'
 import { cutDeafClients } from './deaf-clients.ts'
 import { Problem, readProblem, recordAway } from './problem.ts'
@@ -104,9 +103,6 @@ export async function webhookRoutes(
     const outcome = outcomes.get(request) ?? (reply.statusCode === 503 ? 'unavailable' : 'rejected')
     options.onDelivery({ source, outcome, ms: reply.elapsedTime })
   })
-  const notStored = saySeldom(5_000, (unsaid, error: unknown) => {
-    scope.log.error({ err: error, unsaid }, 'a delivery could not be stored')
-  })
   const receive = async (reply: FastifyReply, address: string, work: () => Promise<Received>) => {
     try {
       const received = await within(work(), answerMs, recordAway)
@@ -115,7 +111,7 @@ export async function webhookRoutes(
     } catch (error) {
       if (readProblem(error) !== null) throw error
       // Whatever kept it out of the record, the sender must not believe that it is in.
-      notStored(error)
+      scope.log.error({ err: error }, 'a delivery could not be stored')
       throw recordAway()
     }
   }
