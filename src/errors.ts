@@ -1,5 +1,5 @@
 /**
- * How a step may end besides returning a value (DESIGN: workflows and steps).
+ * How a step may end besides returning a value (docs/architecture.md, Endings).
  * Each carries a `class`: the word under which failures are grouped, counted and mended.
  */
 export interface FailureFacts {

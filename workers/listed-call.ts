@@ -1,6 +1,7 @@
 import type { Config } from '../src/config.ts'
+import { maskPhone } from '../src/db/calls.ts'
 import type { Portal } from '../src/db/portals.ts'
-import { directionOf, filterCall, maskPhone } from '../src/intake/filter-call.ts'
+import { directionOf, filterCall } from '../src/intake/filter-call.ts'
 import type { IncomingCall } from '../src/intake/incoming-call.ts'
 import type { CallRecord } from '../src/wire/telephony.ts'
 
@@ -39,7 +40,7 @@ export function readListedCall(
       ...(userId === null ? {} : { userId }),
       ...(row.durationSeconds === null ? {} : { durationSeconds: row.durationSeconds }),
       ...(row.startedAt === null ? {} : { startedAt: new Date(row.startedAt) }),
-      masked: { callId: row.callId, phone: row.phoneNumber === null ? null : maskPhone(row.phoneNumber) },
+      masked: { callId: row.callId, phone: maskPhone(row.phoneNumber) },
     },
   }
 }

@@ -227,7 +227,15 @@ export function addRetry(program: Command, terminal: Terminal): void {
 
 /** `transcribe` is short for `transcribePart`, where no other step begins so. */
 function stepNamed(word: string): string {
-  const names = ['locateRecording', 'planAudio', 'transcribePart', 'mergeTranscript', 'classifyLead', 'writeTimeline']
+  const names = [
+    'locateRecording',
+    'planAudio',
+    'transcribePart',
+    'mergeTranscript',
+    'classifyLead',
+    'writeTimeline',
+    'followUp',
+  ]
   const meant =
     word === 'timeline' ? ['writeTimeline'] : names.filter((name) => name.toLowerCase().startsWith(word.toLowerCase()))
   return meant.length === 1 && meant[0] !== undefined ? meant[0] : word
@@ -242,13 +250,14 @@ function addRerun(parent: Command, terminal: Terminal): void {
   )
     .requiredOption(
       '--from <step>',
-      'locateRecording, planAudio, transcribePart, mergeTranscript, classifyLead or writeTimeline',
+      'locateRecording, planAudio, transcribePart, mergeTranscript, classifyLead, writeTimeline or followUp; or how it begins',
     )
     .option('--yes', 'do not ask')
   command.action(async (call: string, options: Named & { from: string; yes?: boolean }) => {
     const { config, log } = readSettings(command, true)
     await withOperations(config, log, async (operations) => {
-      const input = { ...nameOf(call, options), from: options.from }
+      const from = stepNamed(options.from)
+      const input = { ...nameOf(call, options), from }
       const { paid, callId } = await operations.ask('call.rerun', { ...input, preview: true }, Rerun)
       terminal.note(
         paid.again.length === 0 ? 'Nothing is certainly paid again.' : `Paid again: ${paid.again.join(', ')}.`,
@@ -258,7 +267,7 @@ function addRerun(parent: Command, terminal: Terminal): void {
       if (options.yes !== true && paid.again.length > 0) {
         if (!terminal.interactive)
           throw new UsageError('This is paid for again, and nobody is there to ask.', { hint: 'Add --yes.' })
-        if (!(await askYes(`Run call ${callId} again from ${options.from}?`))) {
+        if (!(await askYes(`Run call ${callId} again from ${from}?`))) {
           process.exitCode = exitCodes.failed
           return terminal.line('Nothing was changed.')
         }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { urlHere } from '../url-here.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
@@ -82,7 +83,7 @@ async function tryEvent(
       mend: 'Give the application token as BITRIX24_APP_TOKEN.',
     }
   }
-  const baseUrl = config.publicUrl ?? operations.url ?? `http://${config.host}:${config.port}`
+  const baseUrl = config.publicUrl ?? operations.url ?? urlHere(config.host, config.port)
   const sent = await sendTestEvent(baseUrl, {
     memberId: portal.memberId,
     applicationToken: appToken,

@@ -5,6 +5,10 @@ export const exitCodes = {
   failed: 1,
   /** The command line could not be understood. */
   usage: 64,
+  /** What was given to be read is not what it should be, such as a backup that is none. */
+  badData: 65,
+  /** What was named is not known here. */
+  notFound: 66,
   /** The upstream, the record or the running service does not answer. */
   unavailable: 69,
   /** Somebody asked us to wait: the same command may do later. */
@@ -13,5 +17,5 @@ export const exitCodes = {
   configuration: 78,
 } as const
 
-export const exitCodesHelp = `Exit codes: 0 done · 1 what was asked for failed · 64 wrong usage · 69 upstream, record or service not available
-            75 try again later · 78 configuration`
+export const exitCodesHelp = `Exit codes: 0 done · 1 what was asked for failed · 64 wrong usage · 65 bad data · 66 not known
+            69 upstream, record or service not available · 75 try again later · 78 configuration`

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
+import { urlHere } from '../url-here.ts'
 import { askHidden, askText } from './ask.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Operations, withOperations } from './operations.ts'
@@ -147,7 +148,7 @@ async function addPortal(
   )
   terminal.note(`Portal ${saved.portal.id} is saved. Testing what its key may do…`)
   const check = await operations.ask('portal.check', { id: saved.portal.id }, Checked)
-  const base = config.publicUrl ?? `http://${config.host}:${config.port}`
+  const base = config.publicUrl ?? urlHere(config.host, config.port)
   const handlerUrl = `${base}/webhooks/bitrix24`
   const robotUrl = saved.robotPath === null ? null : `${base}${saved.robotPath}`
   process.exitCode = check.ok ? exitCodes.ok : exitCodes.failed

@@ -1,3 +1,4 @@
+import { isRecordAway } from '../db/record-away.ts'
 import { isStepFailure, Later, UsageError } from '../errors.ts'
 import { failureOf } from '../vibecode/failure-error.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -74,6 +75,14 @@ export function tellFailure(error: unknown): Told {
     return {
       message: `The database refused: ${messageOf(error)}.`,
       hint: 'Check DATABASE_URL.',
+      exitCode: exitCodes.unavailable,
+      bug: false,
+    }
+  }
+  if (isRecordAway(error)) {
+    return {
+      message: `The database does not answer: ${messageOf(error)}.`,
+      hint: 'Check DATABASE_URL, and that the database runs and has connections left.',
       exitCode: exitCodes.unavailable,
       bug: false,
     }

@@ -1,8 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
-import { choosePortalId } from './choose-portal.ts'
-import { withOperations } from './operations.ts'
-import { readSettings, wholeNumber, withExamples } from './options.ts'
+import { wholeNumber, withExamples } from './options.ts'
+import { startBatch } from './start-batch.ts'
 import type { Terminal } from './terminal.ts'
 
 interface Options {
@@ -53,17 +51,7 @@ export function addReport(program: Command, terminal: Terminal): void {
     'callsift report --from 2026-11-01 --to 2026-11-15 --notify 1',
   ])
   command.action(async (options: Options) => {
-    const { config, log } = readSettings(command, true)
-    const { portal, json, ...given } = options
-    const input = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-    await withOperations(config, log, async (operations) => {
-      const portalId = await choosePortalId(operations, portal)
-      const Started = z.looseObject({ id: z.string() })
-      const started = await operations.ask('batch.start', { workflow: 'report', portalId, input }, Started)
-      if (json === true) return terminal.json(started)
-      terminal.line(`Batch ${started.id} is on its way: callsift batch show ${started.id}`)
-      if (operations.app !== null && !config.hasDatabase)
-        terminal.note('Nothing works on it yet: start `callsift serve`.')
-    })
+    const { portal, json, ...input } = options
+    await startBatch(command, terminal, { workflow: 'report', input, portal, json })
   })
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { csvLine } from '../csv.ts'
 import { withOperations } from './operations.ts'
 import { commaList, readSettings, wholeNumber, withExamples } from './options.ts'
 import { printTable, showTime } from './table.ts'
@@ -122,18 +123,12 @@ export function addRouterKeys(router: Command, terminal: Terminal): void {
     if (options.json === true) return terminal.json(answer)
     const columns = UsageRow.keyof().options
     if (options.csv === true) {
-      terminal.line(columns.join(','))
-      for (const row of answer.rows) terminal.line(columns.map((name) => csvField(String(row[name]))).join(','))
+      terminal.line(csvLine(columns).trimEnd())
+      for (const row of answer.rows) terminal.line(csvLine(columns.map((name) => row[name])).trimEnd())
       return
     }
     if (answer.rows.length === 0) return terminal.line('Nothing was passed on.')
     const rows = answer.rows.map((row) => columns.map((name) => String(row[name])))
     printTable(terminal, ['DAY', 'KEY', 'CREDENTIAL', 'MODEL', 'REQUESTS', 'IN', 'OUT', 'AUDIO MS', 'MICROS'], rows)
   })
-}
-
-/** A field that a spreadsheet would take for a formula is given as text. */
-function csvField(text: string): string {
-  const plain = /^[=+@-]/.test(text) ? `'${text}` : text
-  return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
 }

@@ -41,7 +41,7 @@ export function addSandbox(program: Command, terminal: Terminal): void {
     'callsift sandbox --host 0.0.0.0 --url http://sandbox:8788 --ring     # for a serve with CALLSIFT_SANDBOX_URL',
     'callsift sandbox --webhook http://127.0.0.1:8787/webhooks/bitrix24',
     `curl -X POST http://127.0.0.1:8788/__sandbox/calls -d '{"portal":"sandbox"}'     # a call rings and ends`,
-    `curl -X POST http://127.0.0.1:8788/__sandbox/faults -d '{"route":"*","kind":"429"}'`,
+    `curl -X POST http://127.0.0.1:8788/__sandbox/faults -d '{"route":".*","kind":"status","status":429,"times":5}'`,
   ])
   command.action(async (options: SandboxOptions) => {
     const { config, log } = readSettings(command, true)

@@ -17,7 +17,7 @@ export function addServe(program: Command, terminal: Terminal): void {
     .command('serve')
     .summary('take calls in, work on them, show what became of them')
     .description(
-      'Runs the service: webhooks, API, dashboard and, unless told otherwise, the workers. Logs JSON lines to stderr.',
+      'Runs the service: webhooks, API, pages and, unless told otherwise, the workers. Logs JSON lines to stderr.',
     )
     .option('--port <number>', 'where to listen (CALLSIFT_PORT, 8787)', wholeNumber(0, 65_535))
     .option('--host <address>', 'address to listen on (CALLSIFT_HOST, 127.0.0.1)')

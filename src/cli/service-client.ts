@@ -75,7 +75,8 @@ function readJson(text: string): unknown {
 }
 
 function exitCodeOf(status: number): number {
-  if (status === 429 || status === 503) return exitCodes.tryLater
+  if (status === 404) return exitCodes.notFound
+  if (status === 429 || status === 503 || status === 507) return exitCodes.tryLater
   if (status === 401 || status === 403) return exitCodes.configuration
   if (status === 400 || status === 409 || status === 413 || status === 422) return exitCodes.usage
   return status >= 500 ? exitCodes.unavailable : exitCodes.failed

@@ -119,8 +119,7 @@ function printStatus(terminal: Terminal, status: Status): void {
   for (const { portalId, currency, day, month } of status.spent) {
     if (
       month.minutes + month.minutesSetAside + month.cost === 0 &&
-      month.capMinutes === null &&
-      day.capMinutes === null
+      [month.capMinutes, day.capMinutes, month.capCost, day.capCost].every((cap) => cap === null)
     )
       continue
     terminal.line(`Spent    ${portalId}: today ${showSpent(day, currency)}; this month ${showSpent(month, currency)}`)

@@ -29,7 +29,7 @@ export function addToken(program: Command, terminal: Terminal): void {
   const token = program
     .command('token')
     .summary('API tokens: create, list, revoke')
-    .description('Tokens for the API and the dashboard. A token is shown once; its digest is kept.')
+    .description('Tokens for the API. A token is shown once; its digest is kept.')
 
   const create = token
     .command('create')

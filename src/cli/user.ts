@@ -1,6 +1,7 @@
 import { Argument, type Command, Option } from 'commander'
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
+import { urlHere } from '../url-here.ts'
 import { type Operations, withOperations } from './operations.ts'
 import { readSettings, withExamples } from './options.ts'
 import { printTable, showTime } from './table.ts'
@@ -58,7 +59,7 @@ export function addUser(program: Command, terminal: Terminal): void {
     }))
     if (options.json === true) return terminal.json(saved)
     terminal.note(`${saved.name} is ${saved.role}. This link logs in once, within ${saved.linkMinutes / 60} hours:`)
-    terminal.line(`${url ?? `http://${config.host}:${config.port}`}${saved.loginPath}`)
+    terminal.line(`${config.publicUrl ?? url ?? urlHere(config.host, config.port)}${saved.loginPath}`)
   })
 
   const list = user.command('list').description('Lists the users.').option('--json', 'answer as JSON')
@@ -105,7 +106,7 @@ export function addUser(program: Command, terminal: Terminal): void {
     }))
     if (options.json === true) return terminal.json(made)
     terminal.note(`This link logs ${made.name} in once, within ${made.linkMinutes / 60} hours:`)
-    terminal.line(`${url ?? `http://${config.host}:${config.port}`}${made.loginPath}`)
+    terminal.line(`${config.publicUrl ?? url ?? urlHere(config.host, config.port)}${made.loginPath}`)
   })
 
   for (const [name, told, description] of [

@@ -22,7 +22,7 @@ export function addWork(program: Command, terminal: Terminal): void {
     )
     .option(
       '--queues <names>',
-      'only these, separated by commas: locate, plan, transcribe, classify, timeline',
+      'only these, separated by commas: locate, plan, transcribe, classify, timeline, leads, bots, reports; each needs a worker somewhere',
       commaList,
     )
     .option('--concurrency <number>', 'steps of a queue at once (CALLSIFT_CONCURRENCY)', wholeNumber(1, 256))

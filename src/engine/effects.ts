@@ -38,7 +38,7 @@ const leaveWithinMs = 5_000
 
 /**
  * Writes something that can neither be repeated safely nor undone: intent first, then one send, then the id; after any doubt
- * (DESIGN: Effects) it looks before it sends again, and a "not there" counts only `doubtWaitMs` after the send.
+ * (docs/decisions/0006) it looks before it sends again, and a "not there" counts only `doubtWaitMs` after the send.
  */
 export async function writeOnce(
   db: Database,

@@ -10,8 +10,6 @@ import type { Registry } from './registry.ts'
 import { advanceRun, countOpenChildren, endRun, lockRun, parkRun } from './settle.ts'
 import { toStoredJson, toStoredText } from './stored-text.ts'
 
-const maxAttempts = 6
-
 export interface FinishDeps<Context> {
   readonly db: Database
   readonly registry: Registry<Context>
@@ -123,7 +121,7 @@ async function storeOutcome<Context>(
       await forgiveWaiting(trx, claim)
       const attempts = step.attempts + 1
       await sql`update callsift.steps set attempts = ${attempts} where id = ${claim.stepId}`.execute(trx)
-      const limit = Math.min(outcome.failure.maxAttempts ?? maxAttempts, timings.retryDelaysMs.length + 1)
+      const limit = Math.min(outcome.failure.maxAttempts ?? Number.POSITIVE_INFINITY, timings.retryDelaysMs.length + 1)
       const delayMs = timings.retryDelaysMs[attempts - 1]
       if (attempts < limit && delayMs !== undefined) {
         // ± 20 %, so that what failed together does not come back together.

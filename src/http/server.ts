@@ -7,6 +7,7 @@ import { createPortalDirectory } from '../intake/portal-directory.ts'
 import { createReceiver } from '../intake/receive.ts'
 import { uploadLimits } from '../ops/upload-limits.ts'
 import { repeat } from '../repeat.ts'
+import { urlHere } from '../url-here.ts'
 import { apiRoutes } from './api/routes.ts'
 import { createAuth } from './auth.ts'
 import { createBadTokens } from './bad-tokens.ts'
@@ -40,7 +41,8 @@ export interface HttpOptions {
 const closeMs = 10_000
 const tidyEveryMs = 15 * 60_000
 /** Of each portal; ignored and refused deliveries are for looking into, not for the record. */
-const deliveriesKept = { keep: 1_000, maxDays: 90 }
+const keptDeliveries = 1_000
+const forEverDays = 36_500
 
 /** Everything the program answers over HTTP: webhooks, API, health, pages. */
 export async function createHttpServer(app: App, options: HttpOptions): Promise<HttpServer> {
@@ -89,14 +91,14 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
   await http.register(pageRoutes, { app, auth, now })
 
   const tidying = repeat('tidying what came in', tidyEveryMs, app.log, async () => {
-    await pruneDeliveries(app.db, deliveriesKept)
+    const days = app.config.keepDays.deliveries
+    await pruneDeliveries(app.db, { keep: keptDeliveries, maxDays: days === 0 ? forEverDays : days })
     await pruneUploads(app.db)
   })
   await http.listen({ host: options.host, port: options.port })
   const { port } = http.server.address() as AddressInfo
-  const host = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: urlHere(options.host, port),
     port,
     close: async () => {
       const startedAt = performance.now()

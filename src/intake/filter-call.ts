@@ -33,8 +33,3 @@ export function directionOf(callType: number | null): 'in' | 'out' | null {
   if (callType === 1 || callType === 4) return 'out'
   return callType === 2 || callType === 3 ? 'in' : null
 }
-
-/** Keeps a phone number's last four digits, enough to know it again and too little to dial. */
-export function maskPhone(phone: string): string {
-  return phone.length <= 4 ? phone : `…${phone.slice(-4)}`
-}

@@ -9,6 +9,7 @@ import { type RouterCredential, setCredentialState } from '../db/router-credenti
 import { openKeyDigest } from '../db/router-keys.ts'
 import type { Log } from '../log.ts'
 import type { Sealer } from '../seal.ts'
+import { urlHere } from '../url-here.ts'
 import { createKeys } from './authenticate.ts'
 import { createCooling } from './cooling.ts'
 import { type Envelope, errorBody } from './envelope.ts'
@@ -172,9 +173,8 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     })
   })
   const { port } = server.address() as AddressInfo
-  const host = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: urlHere(options.host, port),
     port,
     flush: meter.flush,
     close: async (drainMs = 0) => {

@@ -1,7 +1,9 @@
 import type { Failure } from '../wire/errors.ts'
 
-/** Which of a key's doors a request goes through (DESIGN: Gates). */
-/** `bot` and `im`: chat messages and notifications of ours; a bot without its scope must not close what calls go through. */
+/**
+ * Which of a key's doors a request goes through. `bot` and `im`: chat messages and notifications of ours; a bot without its scope must not
+ * close what calls go through.
+ */
 export type Family = 'ai' | 'crm' | 'portal' | 'bot' | 'im'
 
 export interface RequestPlan {

@@ -70,7 +70,7 @@ export const classTexts: Readonly<Record<string, ClassText>> = {
   },
   scope_missing: {
     title: 'The API key lacks a scope',
-    mend: `Give the key the scopes vibe:ai, crm, disk, telephony and user. ${goesOn}`,
+    mend: `Give the key the scopes vibe:ai, crm, disk, telephony and user; for bots also imbot, for notifications im. ${goesOn}`,
   },
   ip_not_allowed: {
     title: 'The key may not be used from this address',

@@ -158,7 +158,7 @@ describe('beside a service in sandbox mode', () => {
 
   test('an unknown name fails with what is known', async () => {
     const { code, err } = await run(['portal', 'write', 'nope', 'on'], dataDir)
-    expect(code).toBe(1)
+    expect(code).toBe(66)
     expect(err).toContain('Known are: sandbox')
   })
 

@@ -387,6 +387,9 @@ describe('rights', () => {
     expect(list.responses['200']?.content['application/json']?.schema.properties.calls.type).toBe('array')
     const retry = routeOf(body, '/api/v1/retries', 'post')
     expect(retry.requestBody.content['application/json']?.schema.properties).toHaveProperty('dryRun')
+    const { content } = routeOf(body, '/api/v1/calls', 'post').requestBody
+    expect(content['application/json']?.schema.properties).toHaveProperty('recordingUrl')
+    expect(content['multipart/form-data']?.schema.properties).toHaveProperty('file')
     const ids = Object.values(body.paths).flatMap((path) => Object.values(path as object).map((one) => one.operationId))
     expect(new Set(ids).size).toBe(ids.length)
   })

@@ -1,15 +1,7 @@
+import { plainLetters } from '../plain-letters.ts'
+
 /** Shorter spans are found in any conversation and prove nothing. */
 const fewestLetters = 6
-
-/** Letters and digits alone, so that a quote is found again whatever its punctuation and case. */
-function plain(text: string): string {
-  return text
-    .normalize('NFKC')
-    .toLowerCase()
-    .replaceAll('ё', 'е')
-    .replace(/[^\p{L}\p{N}]+/gu, ' ')
-    .trim()
-}
 
 /** What stands between quotation marks, of any kind. */
 function quotedIn(text: string): string[] {
@@ -27,9 +19,9 @@ export function restsOnSpeech(
   transcript: string,
   isOrder: (span: string) => boolean,
 ): boolean {
-  const said = ` ${plain(transcript)} `
+  const said = ` ${plainLetters(transcript)} `
   return [...verdict.evidence, ...quotedIn(verdict.reason)].some((span) => {
-    const wanted = plain(span)
+    const wanted = plainLetters(span)
     return wanted.length >= fewestLetters && said.includes(` ${wanted} `) && !isOrder(span)
   })
 }

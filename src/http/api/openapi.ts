@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { callSubmit } from '../../ops/call-submit.ts'
 import type { Operation } from '../../ops/operation.ts'
 import { programVersion } from '../../version.ts'
 import { type Endpoint, endpoints } from './endpoints.ts'
@@ -66,6 +67,26 @@ function describe(endpoint: Endpoint): Json {
   }
 }
 
+/** `POST /calls` takes JSON, or the same fields as a form with a recording. */
+function describeSubmit(): Json {
+  const told = describe({ method: 'POST', path: '/calls', operation: callSubmit, status: 202 })
+  // An upload is named by the program itself, once it has come.
+  const { uploadId: _, ...properties } = fieldsOf(callSubmit).properties
+  const file = { type: 'string', contentMediaType: 'application/octet-stream', description: 'The recording.' }
+  const shapeOf = (fields: Json) => ({
+    schema: { type: 'object', properties: fields, additionalProperties: false },
+  })
+  return {
+    ...told,
+    requestBody: {
+      content: {
+        'application/json': shapeOf(properties),
+        'multipart/form-data': shapeOf({ ...properties, file }),
+      },
+    },
+  }
+}
+
 /** OpenAPI 3.1 of the routes behind the dashboard, made of the very shapes that requests are checked against. */
 export function openApi(): Json {
   const paths: Record<string, Json> = {}
@@ -73,6 +94,7 @@ export function openApi(): Json {
     const place = `/api/v1${endpoint.path}`
     paths[place] = { ...paths[place], [endpoint.method.toLowerCase()]: describe(endpoint) }
   }
+  paths['/api/v1/calls'] = { ...paths['/api/v1/calls'], post: describeSubmit() }
   paths['/api/v1/events'] = {
     get: {
       operationId: 'getEvents',

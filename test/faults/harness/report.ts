@@ -68,7 +68,7 @@ function detail(result: Result): string {
 
 function told(sitting: Sitting | null, command: string): string {
   if (sitting === null) return `Not run yet: \`${command}\`.`
-  return `${sitting.at.slice(0, 10)}: ${sitting.lines.join('. ')}.`
+  return `${sitting.at.slice(0, 10)}: ${sitting.lines.map((line) => line.replaceAll(/\s*\n\s*/g, ' ').slice(0, 300)).join('. ')}.`
 }
 
 /** docs/reliability.md, whole, from what was run. */
@@ -85,7 +85,7 @@ export function renderPage(
   return `# Reliability: what was done to it, and what came of it
 
 Written by \`npm run faults\`; never by hand. Run ${days} on ${machines}. ${good} of ${all.length} faults ended as expected;
-${notRun.length === 0 ? 'all were run' : `NOT RUN yet: ${notRun.join(', ')}`}. A column of the naive pipeline that is empty was not run either.
+${notRun.length === 0 ? 'all faults were run' : `NOT RUN yet: ${notRun.join(', ')}`}. A column of the naive pipeline that is empty was not run either.
 
 Each fault runs the compiled program as a user would (\`serve\`, two \`work\`, Redis with its append-only file, Postgres, the sandbox as upstream),
 injects one fault, heals it, and holds what the upstream's own list says against what was promised. Durations of faults and of the program

@@ -6,7 +6,7 @@ const en: Readonly<Record<string, string>> = {
   'call.rerun': 'ran it again',
   'call.assign': 'assigned it',
   'call.write-again': 'had it written again',
-  'call.cancel': 'dismissed it',
+  'call.cancel': 'cancelled it',
   'call.erase': 'erased it',
   'review.decide': 'reviewed the verdict',
 }

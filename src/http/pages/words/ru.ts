@@ -292,7 +292,7 @@ export const ru: Words = {
   loginHint: 'Нет учётной записи? Её создаёт администратор: callsift user add ИМЯ',
   linkTitle: 'Одноразовый вход',
   linkText: 'Ссылка впускает один раз. Затем задайте пароль.',
-  linkBad: 'Ссылка уже использована или устарела. Попросите новую: callsift user add ИМЯ',
+  linkBad: 'Ссылка уже использована или устарела. Попросите новую: callsift user link ИМЯ',
   accountTitle: 'Учётная запись',
   role: 'Роль',
   viewer: 'наблюдатель',
