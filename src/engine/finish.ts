@@ -173,8 +173,9 @@ async function storePage<Context>(
   }
   if (page.cursor !== null) {
     await makeReady(trx, claim, page.delayMs)
+    // What went wrong before this page is behind it: a step of a night has met more crashes than one page may.
     await sql`update callsift.steps set cursor = ${toStoredJson(page.cursor)}::jsonb, attempts = 0, laters = 0,
-      later_since = null where id = ${claim.stepId}`.execute(trx)
+      later_since = null, crashes = 0, alone = false, alone_crashes = 0 where id = ${claim.stepId}`.execute(trx)
     return
   }
   const open = await countOpenChildren(trx, claim.stepId)

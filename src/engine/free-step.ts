@@ -40,7 +40,7 @@ export async function freeStep<Context>(
     if (row.state === 'cancelled' || row.alone_crashes < crashesUntilParked) return row.state
     await sql`update callsift.steps set state = 'parked', class = 'poison', policy = 'manual', finished_at = now(),
         message = 'The worker process died five times while working on this step, the last three times with nothing else beside it.',
-        hint = 'Look at the recording and at the worker''s memory; retry the step after an update.'
+        hint = 'Look at what it works on (the recording of a call) and at the worker''s memory; retry the step after an update.'
       where id = ${step.id}`.execute(trx)
     await parkRun(trx, registry, run, 'poison')
     return 'poison'

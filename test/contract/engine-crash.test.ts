@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/db/connect.ts'
 import { holdsLease } from '../../src/engine/lease.ts'
+import { page } from '../../src/engine/page.ts'
 import { retryParked } from '../../src/engine/rerun.ts'
 import { createSweep } from '../../src/engine/sweep.ts'
 import { beat, freeDeadWorkers } from '../../src/engine/workers.ts'
@@ -18,7 +19,7 @@ import {
   stopHeart,
   timingsOf,
 } from '../support/engine-bench.ts'
-import { testRegistry } from '../support/engine-workflows.ts'
+import { carryOut, testRegistry } from '../support/engine-workflows.ts'
 
 const registry = testRegistry()
 const timings = timingsOf({ workerTtlMs: 2_000 })
@@ -95,6 +96,26 @@ for (const kind of ['postgres', 'pglite'] as const) {
       expect(await readRun(db, runId)).toEqual({ state: 'parked', class: 'poison' })
       expect(await retryParked(db, runId)).toBe(1)
       expect((await readSteps(db, runId))[0]).toMatchObject({ state: 'ready', crashes: 0, alone: false })
+    })
+
+    it('a step that pages forgets the crashes before each page: those of a night of 200 pages are no poison', async () => {
+      const runId = await startRun(db, registry, 'batch', {})
+      const turn = async (n: number) => {
+        const claim = await claimOne(db, runId, await newWorker(db))
+        await carryOut({ db, registry, timings, random: () => 0.5 }, claim, () =>
+          page({ children: [], cursor: { page: n } }),
+        )
+        return (await readSteps(db, runId))[0]
+      }
+      for (let n = 0; n < 4; n += 1) {
+        await crash(runId, true)
+        expect((await crash(runId, true)).step).toMatchObject({ crashes: 2, alone: true })
+        expect((await crash(runId, true)).step).toMatchObject({ state: 'ready', alone: true })
+        expect(await turn(n)).toMatchObject({ state: 'ready', crashes: 0, alone: false })
+      }
+      // The same page again and again is one.
+      for (let n = 0; n < 5; n += 1) await crash(runId, true)
+      expect(await readRun(db, runId)).toEqual({ state: 'parked', class: 'poison' })
     })
 
     it('two sweeps at once free each step once', async () => {
