@@ -12,6 +12,8 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
       databaseUrl: database?.url ?? '',
       redisUrl,
       leads,
+      // Limits are those of a hundred portals, and so is a wait: of a second each, half of an hour would be waits.
+      retryAfter: 0.3,
       killEveryMs: 5_000,
       withinMs: 7_200_000,
     })

@@ -20,8 +20,8 @@ const timings = {
 
 interface KilledBatches<Report> {
   readonly service: Service
-  /** Of requests to the collection and the model every `refuse`th gets a 429, every `fail`th a 502; of PATCHes after it was carried out. */
-  spoil(collection: string, every: { refuse: number; fail: number; failWrite?: number }): void
+  /** Of requests to the collection and the model every `refuse`th gets a 429, every `fail`th a 502; of PATCHes after it was carried out. `retryAfter`: s. */
+  spoil(collection: string, every: { refuse: number; fail: number; failWrite?: number; retryAfter?: number }): void
   run(slot: string, input: Record<string, unknown>): Promise<Report>
   /** `serveMb`: resident size of `serve`, which is never killed, at each kill. */
   runUnderKills(
@@ -89,9 +89,9 @@ export async function startKilledBatches<Report>(options: {
 
   return {
     service,
-    spoil: (collection, { refuse, fail, failWrite = fail }) => {
+    spoil: (collection, { refuse, fail, failWrite = fail, retryAfter = 1 }) => {
       const [routes, write] = [`/v1/(${collection}|chat)`, `${collection}.update`]
-      sandbox.addFault({ route: routes, kind: 'status', status: 429, retryAfter: 1, every: refuse })
+      sandbox.addFault({ route: routes, kind: 'status', status: 429, retryAfter, every: refuse })
       sandbox.addFault({ route: write, kind: 'after', status: 502, every: failWrite })
       sandbox.addFault({ route: `(GET /v1/${collection}|chat)`, kind: 'status', status: 502, every: fail })
     },

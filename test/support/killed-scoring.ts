@@ -33,6 +33,8 @@ export async function scoreUnderKills(options: {
   databaseUrl: string
   redisUrl: string | undefined
   leads: number
+  /** Of a 429, s. */
+  retryAfter?: number
   killEveryMs: number
   withinMs: number
 }): Promise<ScoringOutcome> {
@@ -46,7 +48,7 @@ export async function scoreUnderKills(options: {
   const { service, chats: answered, updates } = batches
   try {
     const ids = await prepare(service, leads)
-    batches.spoil('leads', { refuse: 20, fail: 33 })
+    batches.spoil('leads', { refuse: 20, fail: 33, retryAfter: options.retryAfter ?? 1 })
     const startedAt = performance.now()
     const { report, kills, serveMb } = await batches.runUnderKills('first', {})
     const seconds = (performance.now() - startedAt) / 1_000

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { request } from 'undici'
 import type { Bed } from './bed.ts'
 import type { Load, Rung } from './load.ts'
+import { scaledTimings } from './scale.ts'
 import { countEntries, readEffects, readRequests } from './truth.ts'
 import { until } from './until.ts'
 
@@ -201,13 +202,17 @@ async function checkPaidOnce(bed: Bed): Promise<string | null> {
   return null
 }
 
-/** I4: 50 ms are for clocks; a request that was under way when the refusal was answered has crossed it and is none. */
+/**
+ * I4: 50 ms are for clocks. A request that had its permit when the refusal came has crossed it and is none: the permit's life, and what a
+ * loop that keeps I6 may need to hear the refusal and to store it.
+ */
 async function checkClosedGates(bed: Bed): Promise<string | null> {
-  const early = (await readRequests(bed)).filter((one) => one.earlyMs > 50 && one.sinceRefusalMs > 250)
+  const crossingMs = scaledTimings(bed.scale).permitMs + limits.loopP99Ms + 50
+  const early = (await readRequests(bed)).filter((one) => one.earlyMs > 50 && one.sinceRefusalMs > crossingMs)
   const [first] = early
   return first === undefined
     ? null
-    : `${early.length} requests came early, e.g. ${first.method} ${first.route} ${Math.round(first.earlyMs)} ms too soon`
+    : `${early.length} requests came early, e.g. ${first.method} ${first.route} ${Math.round(first.earlyMs)} ms too soon, ${Math.round(first.sinceRefusalMs)} ms after the refusal`
 }
 
 /** I5: keys, tokens and words of the call, in logs, in Redis' file, in the metrics. */
