@@ -94,7 +94,7 @@ are at ${scales} of the true ones, except F01 and F02, which run at the true one
 are those it had answered with 200 and that have no entry once nothing comes any more.
 
 I1 every event answered 200 has one ending. I2 one entry for a call that is written, none otherwise. I3 nothing paid is bought again after its
-result was stored. I4 no request while its key is told to wait. I5 no key, token or word of a call in logs, Redis or metrics. I6 processes live,
+result was stored. I4 no request while its key is told to wait (one that had its permit when the refusal came may cross it). I5 no key, token or word of a call in logs, Redis or metrics. I6 processes live,
 within 300 MB (\`serve\`) and 400 MB (\`work\`), loop p99 below 100 ms (times what the
 process had to wait for a processor), at most 20 log lines a second. I7 after the heal all drains with nobody's
 help, except where the row says parked.

@@ -12,7 +12,7 @@ export function scaled(seconds: number, atLeastMs = 0): number {
 }
 
 /** The program's own durations, all at one scale, so that their proportions are those of production. */
-export function scaledTimings(scale = faultScale): Record<string, unknown> {
+export function scaledTimings(scale = faultScale) {
   const ms = (seconds: number) => Math.round(seconds * 1_000 * scale)
   return {
     heartbeatMs: ms(3),
