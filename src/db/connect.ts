@@ -7,6 +7,7 @@ import type { Log } from '../log.ts'
 import { createPglitePool } from './pglite-pool.ts'
 import type { Schema } from './schema.ts'
 import { surviveLostClients } from './survive-lost-clients.ts'
+import { type Outages, watchOutages } from './watch-outages.ts'
 
 export type Database = Kysely<Schema>
 /** A transaction, or the database itself where one statement is enough. */
@@ -19,6 +20,8 @@ export interface Connection {
   readonly looseDb: Database
   /** What BullMQ's Postgres backend runs on. */
   readonly pool: pg.Pool
+  /** Of the record's server; undefined for the embedded one, which cannot be away while somebody waits for it. */
+  readonly outages?: Outages
   close(): Promise<void>
 }
 
@@ -48,6 +51,7 @@ function openPostgres(databaseUrl: string, log: Log): Connection {
     db,
     looseDb,
     pool,
+    outages: watchOutages([pool, loosePool]),
     close: async () => {
       await db.destroy()
       await looseDb.destroy()

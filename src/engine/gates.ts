@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Connection } from '../db/connect.ts'
 import { holdClosings } from './hold-closings.ts'
@@ -39,6 +40,8 @@ export interface Gates {
   /** How requests on the key are spaced: one each `intervalMs`, `slackMs` early at most. */
   pace(keyId: string): Promise<{ intervalMs: number; slackMs: number }>
   pass(keyId: string, names: readonly string[], maxWaitMs: number): Promise<PassResult>
+  /** Resolves at once, but just after an outage of the record: by then every process has told it what it was refused meanwhile. */
+  settled(): Promise<void>
   /** One of the named gates (or `key`) that this process heard to be closed while the record was away, and could not tell it yet. */
   untold(keyId: string, names: readonly string[]): ClosedGate | null
   /** Those of the named gates (and `key`) that are closed now. */
@@ -79,6 +82,9 @@ function readClosed(row: GateRow): ClosedGate {
   }
 }
 
+/** After the record is back, what was held reaches it within this (ms). */
+const toldWithinMs = 250
+
 const maxBurst = 5
 /** A key's rate is to be used to at least this share of what is allowed; the rest is room for the network's bunching. */
 const usedShare = 0.85
@@ -107,7 +113,10 @@ export function pacing(rate: Rate): { intervalMs: number; burst: number } {
  * Gates belong to (API key, family) and are rows, so that all processes hold them together. Pacing commits loosely; what closes or opens
  * a gate must outlive a crash of the database, or the next request would come early.
  */
-export function createGates({ db: safe, looseDb: db }: Pick<Connection, 'db' | 'looseDb'>, defaultRate: Rate): Gates {
+export function createGates(
+  { db: safe, looseDb: db, outages }: Pick<Connection, 'db' | 'looseDb' | 'outages'>,
+  defaultRate: Rate,
+): Gates {
   const rates = new Map<string, Rate>()
 
   const rateOf = async (keyId: string): Promise<Rate> => {
@@ -182,12 +191,25 @@ export function createGates({ db: safe, looseDb: db }: Pick<Connection, 'db' | '
   }
   const held = holdClosings(writeClosing)
 
+  const settled = async () => {
+    if (outages === undefined) return
+    if (outages.lost()) {
+      // Throws while it is away; a request must not be what finds it back.
+      await sql`select 1`.execute(db)
+      outages.answered()
+    }
+    const restMs = toldWithinMs - outages.backForMs()
+    if (restMs > 0) await wait(restMs)
+  }
+
   return {
     pace,
+    settled,
     untold: held.find,
     pass: async (keyId, names, maxWaitMs) => {
       const untold = held.find(keyId, names)
       if (untold !== null) return { kind: 'closed', gate: untold }
+      await settled()
       let open = ['key', ...names]
       let trial: string | null = null
       for (;;) {

@@ -37,6 +37,7 @@ export async function enterGates(
 ): Promise<PermitResult> {
   const { slot, claim } = wanted
   if (deps.gates.untold(wanted.keyId, wanted.names) !== null) return { kind: 'refused' }
+  await deps.gates.settled()
   const pace = await deps.gates.pace(wanted.keyId)
   if (slot !== null) await deps.slots.ensure(slot.portalId)
   const holder = randomUUID()

@@ -84,6 +84,28 @@ describe.skipIf(bench === undefined)('refusals heard while the record is away', 
     await others.open('k1', 'crm')
   })
 
+  it('are told before any other process sends again: whoever lost the record too rests first', async () => {
+    const { line, gates, others } = await open()
+    const { url } = bench as RecordBench
+    const second = await startLine(Number(new URL(url).port), () => 0.5)
+    closers.add(() => second.close())
+    const through = new URL(url)
+    through.host = `127.0.0.1:${second.port}`
+    const connection = await openDatabase({ databaseUrl: through.href }, silentLog)
+    closers.add(() => connection.close())
+    const cutOffToo = createGates(connection, roomy)
+    expect((await cutOffToo.pass('k1', ['ai'], 0)).kind).toBe('passed')
+    expect((await gates.pass('k1', ['ai'], 0)).kind).toBe('passed')
+    for (const one of [line, second]) one.set({ down: true })
+    await gates.close('k1', 'key', closing(60_000))
+    // The record is back for both in the same moment, and the other one asks at once, as often as it can.
+    for (const one of [line, second]) one.heal()
+    let first: unknown = null
+    while (first === null) first = await cutOffToo.pass('k1', ['ai'], 0).catch(() => null)
+    expect(first).toMatchObject({ kind: 'closed', gate: { name: 'key' } })
+    await openAgain(others)
+  })
+
   it('close their gate although neither the slot nor the rate that came with them can be written', async () => {
     const { line, connection, gates, others } = await open()
     const guard = createGuard({
