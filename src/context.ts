@@ -143,6 +143,7 @@ async function buildApp(
   const engine: Engine<CallContext> = createEngine<CallContext>({
     db,
     looseDb: connection.looseDb,
+    freeSlots: slots.freeStrays,
     queues,
     registry,
     timings: config.timings,

@@ -32,6 +32,8 @@ export interface EngineOptions<Context> {
    * disk, and takes these there with it. `db` when not given.
    */
   readonly looseDb?: Database
+  /** Frees what stands in this worker's name and is not held by it; asked with each heartbeat. */
+  readonly freeSlots?: (workerId: string) => Promise<unknown>
   readonly queues: Queues
   readonly registry: Registry<Context>
   readonly timings: Timings
@@ -220,6 +222,7 @@ export function createEngine<Context>(options: EngineOptions<Context>): Engine<C
     if (await beat(db, beaten)) {
       const inHand = [...active].map((step) => step.claim.stepId)
       await freeStrays(db, registry, beaten, inHand, timings.workerTtlMs)
+      await options.freeSlots?.(beaten)
       return
     }
     // Beats overlap when the database is slow: of those that find the row gone, one registers, else the other's claims had no heartbeat.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
 import type { Claim } from './claim.ts'
@@ -40,7 +39,7 @@ export async function enterGates(
   await deps.gates.settled()
   const pace = await deps.gates.pace(wanted.keyId)
   if (slot !== null) await deps.slots.ensure(slot.portalId)
-  const holder = randomUUID()
+  const holder = deps.slots.newHolder()
   const askedAt = performance.now()
   const entered = await sql<{ kind: 'passed' | 'no_slot' | 'refused' | 'lost'; slot: number | null; wait_ms: number }>`
     select * from callsift.enter(${slot?.portalId ?? null}, ${slot?.bytes ?? false}, ${holder}, ${wanted.workerId}, ${slot?.leaseMs ?? 0},
@@ -48,10 +47,12 @@ export async function enterGates(
       ${claim?.stepId ?? null}, ${claim?.fence ?? null}, ${wanted.lifeMs})`
     .execute(db)
     .catch((error: unknown) => {
-      if (slot !== null) deps.slots.letGo(slot.portalId, holder)
+      if (slot === null) deps.slots.tookNone(holder)
+      else deps.slots.letGo(slot.portalId, holder)
       throw error
     })
   const row = entered.rows[0]
+  if (row === undefined || row.kind !== 'passed' || row.slot === null) deps.slots.tookNone(holder)
   if (row === undefined) throw new Error('callsift.enter returned no row')
   if (row.kind !== 'passed') return { kind: row.kind }
   const held = slot === null || row.slot === null ? null : deps.slots.held(slot.portalId, holder)

@@ -21,10 +21,19 @@ export interface Slots {
     portalId: string,
     options: { bytes: boolean; workerId: string; waitMs: number; leaseMs: number; signal?: AbortSignal | undefined },
   ): Promise<Slot | null>
+  /** A name to take one slot under. */
+  newHolder(): string
+  /** Nothing was taken under `holder`. */
+  tookNone(holder: string): void
   /** A slot that was taken under `holder` by `callsift.enter`. */
   held(portalId: string, holder: string): Slot
   /** Frees what `holder` may have taken: the statement failed, which says nothing about what the record did of it. Tries until it is heard. */
   letGo(portalId: string, holder: string): void
+  /**
+   * Frees slots that stand in this worker's name and that it does not hold: a crash of the record lost their release, which commits
+   * loosely, and two of them would stop the portal until their leases end. Returns how many.
+   */
+  freeStrays(workerId: string): Promise<number>
   /** How long to wait before looking again for a free slot, ms. */
   waitToLook(look: number, leftMs: number, signal?: AbortSignal): Promise<void>
 }
@@ -35,6 +44,13 @@ export interface Slots {
  */
 export function createSlots(db: Database, delay: (ms: number, signal?: AbortSignal) => Promise<void>): Slots {
   const known = new Set<string>()
+  // From before a slot may be taken until it is given back.
+  const holders = new Set<string>()
+  const newHolder = () => {
+    const holder = randomUUID()
+    holders.add(holder)
+    return holder
+  }
   const ensure = async (portalId: string) => {
     if (known.has(portalId)) return
     for (let n = 0; n < slotsPerPortal; n += 1) {
@@ -57,9 +73,13 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
       await delay(waitMs)
     }
   }
-  const letGo = (portalId: string, holder: string) => void freeUntilHeard(portalId, holder)
+  const letGo = (portalId: string, holder: string) => {
+    holders.delete(holder)
+    void freeUntilHeard(portalId, holder)
+  }
   const held = (portalId: string, holder: string): Slot => ({
     release: async () => {
+      holders.delete(holder)
       try {
         await free(portalId, holder)
       } catch (error) {
@@ -73,12 +93,23 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
     delay(Math.min(leftMs, 10 * 2 ** Math.min(look, 4)), signal)
   return {
     ensure,
+    newHolder,
+    tookNone: (holder) => void holders.delete(holder),
     held,
     letGo,
     waitToLook,
+    freeStrays: async (workerId) => {
+      // What stands there was named before it was asked for: what is no holder's now has been given back.
+      const { rows } = await sql<{ portal_id: string; holder: string }>`
+        select portal_id, holder from callsift.slots
+        where worker_id = ${workerId} and holder is not null and lease_until > clock_timestamp()`.execute(db)
+      const strays = rows.filter((row) => !holders.has(row.holder))
+      for (const stray of strays) await free(stray.portal_id, stray.holder)
+      return strays.length
+    },
     take: async (portalId, { bytes, workerId, waitMs, leaseMs, signal }) => {
       await ensure(portalId)
-      const holder = randomUUID()
+      const holder = newHolder()
       const until = performance.now() + waitMs
       for (let look = 0; ; look += 1) {
         const taken = await sql<{ n: number }>`
@@ -97,7 +128,10 @@ export function createSlots(db: Database, delay: (ms: number, signal?: AbortSign
         const n = taken.rows[0]?.n
         if (n !== undefined) return held(portalId, holder)
         const left = until - performance.now()
-        if (left <= 0 || signal?.aborted) return null
+        if (left <= 0 || signal?.aborted) {
+          holders.delete(holder)
+          return null
+        }
         await waitToLook(look, left, signal)
       }
     },

@@ -7,6 +7,26 @@ import { freeDeadWorkers } from '../../src/engine/workers.ts'
 import { gatedDatabase } from '../faults/simulation/gated-pool.ts'
 import { emptyRecord, eventually, newWorker, openRecord, stopHeart, timingsOf } from '../support/engine-bench.ts'
 import { testRegistry } from '../support/engine-workflows.ts'
+import { startProgram } from '../support/program.ts'
+
+it('F33: the program looks for lost releases with each heartbeat', async () => {
+  const program = await startProgram({ timings: { heartbeatMs: 100 } })
+  try {
+    const { db } = program.app
+    const workerId = program.app.engine.workerId() ?? ''
+    for (const n of [0, 1])
+      await sql`insert into callsift.slots (portal_id, n, holder, worker_id, lease_until)
+        values ('acme', ${n}, ${`lost ${n}`}, ${workerId}, clock_timestamp() + interval '10 minutes')
+        on conflict (portal_id, n) do update set holder = excluded.holder, worker_id = excluded.worker_id,
+          lease_until = excluded.lease_until`.execute(db)
+    await eventually(async () => {
+      const { rows } = await sql`select n from callsift.slots where lease_until > clock_timestamp()`.execute(db)
+      return rows.length === 0
+    })
+  } finally {
+    await program.close()
+  }
+})
 
 const registry = testRegistry()
 const delay = (ms: number) => wait(ms)
@@ -55,6 +75,29 @@ for (const kind of ['postgres', 'pglite'] as const) {
         }),
       )
       expect({ done, most, mostBytes }).toEqual({ done: 60, most: 2, mostBytes: 1 })
+    })
+
+    it('F33: are given back by the worker itself where a crash of the record lost their release', async () => {
+      const worker = await newWorker(db)
+      const mine = { ...now, workerId: worker }
+      const [recording, other] = [await slots.take('p1', { ...mine, bytes: true }), await slots.take('p1', mine)]
+      const rows = await sql`select * from callsift.slots where portal_id = 'p1'`.execute(db)
+      await other?.release()
+      // The record comes back as it was before the release.
+      const lost = rows.rows.find((row) => (row as { n: number }).n === 1) as { holder: string; lease_until: Date }
+      const comeBack = () =>
+        sql`update callsift.slots set holder = ${lost.holder}, worker_id = ${worker}, lease_until = ${lost.lease_until}
+          where portal_id = 'p1' and n = 1`.execute(db)
+      await comeBack()
+      expect(await slots.take('p1', mine)).toBeNull()
+      expect(await slots.freeStrays(worker)).toBe(1)
+      // What it does hold, it keeps, and so does everybody else.
+      expect(await slots.freeStrays(worker)).toBe(0)
+      const again = await slots.take('p1', mine)
+      expect(again).not.toBeNull()
+      expect(await slots.take('p1', { ...mine, bytes: true })).toBeNull()
+      expect(await createSlots(db, delay).freeStrays('another')).toBe(0)
+      await Promise.all([recording?.release(), again?.release()])
     })
 
     it('leave one free beside a recording, refuse a second recording, and belong to one portal', async () => {
