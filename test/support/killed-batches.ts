@@ -20,8 +20,8 @@ const timings = {
 
 interface KilledBatches<Report> {
   readonly service: Service
-  /** Of requests to the collection and the model every `refuse`th gets a 429, every `fail`th a 502; of PATCHes after it was carried out. `retryAfter`: s. */
-  spoil(collection: string, every: { refuse: number; fail: number; failWrite?: number; retryAfter?: number }): void
+  /** Of requests to the collection and the model every `refuse`th gets a 429, every `fail`th a 502; of PATCHes after it was carried out. */
+  spoil(collection: string, every: { refuse: number; fail: number; failWrite?: number }): void
   run(slot: string, input: Record<string, unknown>): Promise<Report>
   /** `serveMb`: resident size of `serve`, which is never killed, at each kill. */
   runUnderKills(
@@ -31,6 +31,11 @@ interface KilledBatches<Report> {
   /** Questions to the model that were answered, and so paid for. */
   chats(): number
   updates(): Effect[]
+  /**
+   * Requests before a wait was over, sent by who could have known of it: a permit that was had before the refusal is good for its life (and
+   * 150 ms to hear and store), and what a worker was told in the moment in which it was killed nobody knows.
+   */
+  early(): number
   close(): Promise<void>
 }
 
@@ -57,6 +62,7 @@ export async function startKilledBatches<Report>(options: {
     throw error
   }
 
+  const killedAt: number[] = []
   const start = async (slot: string, input: Record<string, unknown>): Promise<string> => {
     const wanted = { workflow: options.workflow, portalId: 'portal-0', slot, input }
     const started = await db.transaction().execute((trx) => startBatch(trx, registry, wanted))
@@ -89,9 +95,9 @@ export async function startKilledBatches<Report>(options: {
 
   return {
     service,
-    spoil: (collection, { refuse, fail, failWrite = fail, retryAfter = 1 }) => {
+    spoil: (collection, { refuse, fail, failWrite = fail }) => {
       const [routes, write] = [`/v1/(${collection}|chat)`, `${collection}.update`]
-      sandbox.addFault({ route: routes, kind: 'status', status: 429, retryAfter, every: refuse })
+      sandbox.addFault({ route: routes, kind: 'status', status: 429, retryAfter: 1, every: refuse })
       sandbox.addFault({ route: write, kind: 'after', status: 502, every: failWrite })
       sandbox.addFault({ route: `(GET /v1/${collection}|chat)`, kind: 'status', status: 502, every: fail })
     },
@@ -111,11 +117,18 @@ export async function startKilledBatches<Report>(options: {
         if (ended !== null) return { report: ended, kills, serveMb }
         const target = workers[kills % workers.length]
         if (target === undefined) throw new Error('no workers')
+        killedAt.push(Date.now())
         await service.kill(target)
         service.restart(target)
       }
     },
     chats: () => sandbox.requests().filter((one) => one.route === 'chat' && one.status === 200).length,
+    early: () =>
+      sandbox.requests().filter(({ at, earlyMs, sinceRefusalMs }) => {
+        const refusedAt = at - sinceRefusalMs
+        const untold = killedAt.some((killed) => Math.abs(killed - refusedAt) < 100)
+        return earlyMs > 50 && sinceRefusalMs > timings.permitMs + 150 && !untold
+      }).length,
     updates: () => sandbox.effects().filter((effect) => effect.kind === 'update'),
     close: async () => await service.close(),
   }

@@ -20,7 +20,7 @@ export interface ScoringOutcome {
   readonly kills: number
   readonly chats: number
   readonly patches: number
-  readonly earlyLate: number
+  readonly early: number
   /** Resident size of `serve`, which is never killed, at each kill, MB. */
   readonly serveMb: readonly number[]
 }
@@ -33,8 +33,6 @@ export async function scoreUnderKills(options: {
   databaseUrl: string
   redisUrl: string | undefined
   leads: number
-  /** Of a 429, s. */
-  retryAfter?: number
   killEveryMs: number
   withinMs: number
 }): Promise<ScoringOutcome> {
@@ -48,7 +46,7 @@ export async function scoreUnderKills(options: {
   const { service, chats: answered, updates } = batches
   try {
     const ids = await prepare(service, leads)
-    batches.spoil('leads', { refuse: 20, fail: 33, retryAfter: options.retryAfter ?? 1 })
+    batches.spoil('leads', { refuse: 20, fail: 33 })
     const startedAt = performance.now()
     const { report, kills, serveMb } = await batches.runUnderKills('first', {})
     const seconds = (performance.now() - startedAt) / 1_000
@@ -77,8 +75,7 @@ export async function scoreUnderKills(options: {
     expect(again).toMatchObject({ found: leads, queued: 0, unchanged: leads, judged: 0 })
     expect(answered()).toBe(chats)
     expect(updates().length).toBe(leads)
-    const earlyLate = sandbox.world.truth.counters.duringWaitLate
-    return { seconds, kills, chats, patches, earlyLate, serveMb }
+    return { seconds, kills, chats, patches, early: batches.early(), serveMb }
   } finally {
     await batches.close()
   }

@@ -62,7 +62,7 @@ describe.skipIf(database === undefined)(what, () => {
       const again = await batches.run('second', { direct: true })
       expect(again).toMatchObject({ found: count, unchanged: count, queued: 0, drafted: 0, cost: 0 })
       expect([chats(), updates().length]).toEqual([paid, count])
-      expect(service.sandbox.world.truth.counters.duringWaitLate).toBe(0)
+      expect(batches.early()).toBe(0)
     } finally {
       await batches.close()
     }

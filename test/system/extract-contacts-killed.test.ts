@@ -75,7 +75,7 @@ describe.skipIf(database === undefined)(what, () => {
       const again = await batches.run('second', {})
       expect(again).toMatchObject({ found: count, queued: count, unchanged: count, asked: 0, written: 0, cost: 0 })
       expect([chats(), updates().length]).toEqual([paid, count])
-      expect(world.truth.counters.duringWaitLate).toBe(0)
+      expect(batches.early()).toBe(0)
     } finally {
       await batches.close()
     }

@@ -15,7 +15,7 @@ describe.skipIf(database === undefined)(what, () => {
       killEveryMs: 5_000,
       withinMs: 90_000,
     })
-    expect(outcome.earlyLate).toBe(0)
+    expect(outcome.early).toBe(0)
     expect(outcome.kills).toBeGreaterThan(0)
   }, 150_000)
 })
