@@ -20,7 +20,7 @@ import {
 import { testRegistry } from '../support/engine-workflows.ts'
 
 const registry = testRegistry()
-const timings = timingsOf({ permitMs: 250, slotWaitMs: 100, workerTtlMs: 1_000 })
+const timings = timingsOf({ permitMs: 600, slotWaitMs: 100, workerTtlMs: 2_000 })
 const ai: RequestPlan = { family: 'ai', model: 'm' }
 const crm: RequestPlan = { family: 'crm' }
 
