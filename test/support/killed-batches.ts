@@ -33,7 +33,7 @@ interface KilledBatches<Report> {
   updates(): Effect[]
   /**
    * Requests before a wait was over, sent by who could have known of it: a permit that was had before the refusal is good for its life (and
-   * 150 ms to hear and store), and what a worker was told in the moment in which it was killed nobody knows.
+   * 150 ms to hear and store), and what a worker was told just before it was killed nobody knows.
    */
   early(): number
   close(): Promise<void>
@@ -126,7 +126,7 @@ export async function startKilledBatches<Report>(options: {
     early: () =>
       sandbox.requests().filter(({ at, earlyMs, sinceRefusalMs }) => {
         const refusedAt = at - sinceRefusalMs
-        const untold = killedAt.some((killed) => Math.abs(killed - refusedAt) < 100)
+        const untold = killedAt.some((killed) => refusedAt > killed - 300 && refusedAt < killed + 50)
         return earlyMs > 50 && sinceRefusalMs > timings.permitMs + 150 && !untold
       }).length,
     updates: () => sandbox.effects().filter((effect) => effect.kind === 'update'),
