@@ -10,8 +10,8 @@ const contact = 3
 const company = 4
 
 /**
- * Where the entry belongs: the newest open deal, else the lead, contact or company. An activity is usually
- * bound to several records, and its owner is often the contact; null when it is bound to nothing.
+ * Where the entry belongs: the newest open deal, else the lead, contact or company. An activity is usually bound to several records, and
+ * its owner is often the contact; null when it is bound to nothing.
  */
 export async function findEntity(
   vibecode: Vibecode,

@@ -225,19 +225,20 @@ export function addRetry(program: Command, terminal: Terminal): void {
   })
 }
 
+const stepNames = [
+  'locateRecording',
+  'planAudio',
+  'transcribePart',
+  'mergeTranscript',
+  'classifyLead',
+  'writeTimeline',
+  'followUp',
+]
+
 /** `transcribe` is short for `transcribePart`, where no other step begins so. */
 function stepNamed(word: string): string {
-  const names = [
-    'locateRecording',
-    'planAudio',
-    'transcribePart',
-    'mergeTranscript',
-    'classifyLead',
-    'writeTimeline',
-    'followUp',
-  ]
-  const meant =
-    word === 'timeline' ? ['writeTimeline'] : names.filter((name) => name.toLowerCase().startsWith(word.toLowerCase()))
+  const begun = stepNames.filter((name) => name.toLowerCase().startsWith(word.toLowerCase()))
+  const meant = word === 'timeline' ? ['writeTimeline'] : begun
   return meant.length === 1 && meant[0] !== undefined ? meant[0] : word
 }
 
@@ -248,10 +249,7 @@ function addRerun(parent: Command, terminal: Terminal): void {
     'Runs a call again from a step. Outputs whose input is unchanged are reused; what must be paid again is said first.',
     ['callsift call rerun 42 --from classifyLead', 'callsift call rerun 42 --from writeTimeline --yes'],
   )
-    .requiredOption(
-      '--from <step>',
-      'locateRecording, planAudio, transcribePart, mergeTranscript, classifyLead, writeTimeline or followUp; or how it begins',
-    )
+    .requiredOption('--from <step>', `${stepNames.join(', ')}; or how it begins`)
     .option('--yes', 'do not ask')
   command.action(async (call: string, options: Named & { from: string; yes?: boolean }) => {
     const { config, log } = readSettings(command, true)

@@ -42,6 +42,7 @@ const closeMs = 10_000
 const tidyEveryMs = 15 * 60_000
 /** Of each portal; ignored and refused deliveries are for looking into, not for the record. */
 const keptDeliveries = 1_000
+/** What `0`, never, is to a sweep that goes by age. */
 const forEverDays = 36_500
 
 /** Everything the program answers over HTTP: webhooks, API, health, pages. */
