@@ -95,6 +95,16 @@ describe('a hard seam with times', () => {
       ).segments.map(([, , text]) => text),
     ).toEqual(['нам нужно тридцать мест', 'и договор к этой пятнице'])
   })
+  it('with a segment over it leaves alone one that began later and ended before', () => {
+    expect(
+      textOf(
+        seam(
+          [said(50, 70, 'нам нужно тридцать мест и договор'), said(59, 59.5, 'Угу.')],
+          [said(0, 20, 'тридцать мест и договор к этой пятнице')],
+        ),
+      ),
+    ).toBe('нам нужно тридцать мест Угу. и договор к этой пятнице')
+  })
   it('reaches to where the left part ends, also where silence in it was left out', () => {
     // Six seconds of sound are ten of the recording: what is said at 69 s stands in both.
     const spans = { left: [span(0, 62), span(66, 70)], right: [span(60, 62), span(66, 120)] }

@@ -42,11 +42,15 @@ export function joinSeam(
   const { leftWords, rightSkipped, aligned } = dovetail(ending, beginning, bound)
   if (!aligned) return { left, right, agreed: false }
   return {
-    left: [...left.slice(0, left.length - near.length), ...takeWords(near, 0, leftWords)],
-    right: [...takeWords(far, rightSkipped, beginning.length), ...right.slice(far.length)],
+    left: [...without(left, near), ...takeWords(near, 0, leftWords)],
+    right: [...takeWords(far, rightSkipped, beginning.length), ...without(right, far)],
     agreed: true,
   }
 }
+
+/** By what they are, not by how many: a segment over the overlap may be followed by one that ended before it. */
+const without = (segments: readonly TranscriptSegment[], taken: readonly TranscriptSegment[]) =>
+  segments.filter((one) => !taken.includes(one))
 
 const wordsIn = (segments: readonly TranscriptSegment[]) => segments.flatMap((one) => wordsOf(one.text))
 
