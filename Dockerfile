@@ -11,11 +11,11 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
 COPY src ./src
 COPY workers ./workers
 COPY rubrics ./rubrics
-COPY scripts/copy-files.ts ./scripts/
+COPY scripts/build.ts ./scripts/
 RUN npm run build && chmod 755 dist/src/cli.js
 
 FROM node:24-bookworm-slim

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Permanent } from '../errors.ts'
+import { shipped } from '../shipped.ts'
 import type { Answer, Task, Tasks } from './audio-worker.ts'
 import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe-limits.ts'
 
@@ -54,8 +55,8 @@ function readAnswer(answer: Answer): unknown {
 }
 
 function startThread(): Thread {
-  const file = import.meta.url.endsWith('.ts') ? './audio-worker.ts' : './audio-worker.js'
-  const worker = new Worker(new URL(file, import.meta.url), {
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const worker = new Worker(shipped(`src/audio/audio-worker.${ending}`), {
     // A small nursery: blocks of sound live for a moment, and a large one would fill with them before it is swept.
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 8 },
   })

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
+import { shipped } from '../shipped.ts'
 import { askYes } from './ask.ts'
 import { choosePortalId } from './choose-portal.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -33,8 +34,7 @@ const Judged = z.object({
   cost: z.number(),
 })
 
-/** Beside `src/` in the sources, and in a build, where they are copied to. */
-const shippedCalls = fileURLToPath(new URL('../../rubrics/labelled/call/', import.meta.url))
+const shippedCalls = fileURLToPath(shipped('rubrics/labelled/call/'))
 
 interface TestOptions {
   readonly rubric: string

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { shipped } from '../shipped.ts'
 
 const Segment = z.object({
   speaker: z.enum(['agent', 'customer']),
@@ -36,21 +35,9 @@ export interface Recording extends RecordingEntry {
   bytes(): Promise<Buffer>
 }
 
-/** The folder lies beside this file, in the sources and in a build; an uncopied build falls back to the sources. */
-function recordingsFolder(): URL {
-  const beside = new URL('./recordings/', import.meta.url)
-  const inSources = new URL('../../../src/sandbox/recordings/', import.meta.url)
-  const found = [beside, inSources].find((folder) => existsSync(fileURLToPath(new URL('index.json', folder))))
-  if (!found)
-    throw new Error(
-      `The sandbox's recordings are missing at ${fileURLToPath(beside)}: build again, or run scripts/make-recordings.ts.`,
-    )
-  return found
-}
-
 /** All recordings of the sandbox; their bytes are read only when asked for. */
 export async function loadRecordings(): Promise<Recording[]> {
-  const folder = recordingsFolder()
+  const folder = shipped('src/sandbox/recordings/')
   const index = RecordingIndex.parse(JSON.parse(await readFile(new URL('index.json', folder), 'utf8')))
   return index.map((entry) => ({ ...entry, bytes: () => readFile(new URL(entry.file, folder)) }))
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse, YAMLParseError } from 'yaml'
 import { Permanent, UsageError } from '../../src/errors.ts'
+import { shipped } from '../../src/shipped.ts'
 import { type ContactRubric, ContactRubricFile, nameContactRubric } from './contact-rubric.ts'
 import { nameProductRubric, type ProductRubric, ProductRubricFile } from './product-rubric.ts'
 import { nameRubric, type Rubric, RubricFile } from './rubric.ts'
@@ -20,8 +21,7 @@ export interface Rubrics {
 
 type AnyRubric = Rubric | ProductRubric | ContactRubric
 
-/** Beside `workers/` in the sources, and in a build, where they are copied to. */
-const shipped = fileURLToPath(new URL('../../rubrics/', import.meta.url))
+const shippedRubrics = fileURLToPath(shipped('rubrics/'))
 
 /**
  * Reads those that ship and those of `folder`, which win by name. Throws `UsageError` (exit 78) with every mistake of every file:
@@ -30,7 +30,7 @@ const shipped = fileURLToPath(new URL('../../rubrics/', import.meta.url))
 export async function loadRubrics(folder: string | undefined): Promise<Rubrics> {
   const byName = new Map<string, AnyRubric>()
   const mistakes: string[] = []
-  for (const place of folder === undefined ? [shipped] : [shipped, folder]) {
+  for (const place of folder === undefined ? [shippedRubrics] : [shippedRubrics, folder]) {
     for (const file of await listFiles(place)) {
       const read = readRubric(await readFile(join(place, file), 'utf8'))
       if ('mistakes' in read) mistakes.push(...read.mistakes.map((mistake) => `  ${join(place, file)}: ${mistake}`))

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { shipped } from '../../shipped.ts'
 
 export interface Asset {
   readonly name: string
@@ -13,7 +14,7 @@ const javascript = 'text/javascript; charset=utf-8'
 const own = (name: string, type: string): Asset => ({
   name,
   type,
-  bytes: readFileSync(new URL(`./client/${name}`, import.meta.url)),
+  bytes: readFileSync(shipped(`src/http/pages/client/${name}`)),
 })
 
 /** All that a page loads, from this server alone. */
