@@ -11,6 +11,7 @@ describe.skipIf(database === undefined || redisUrl === undefined)(what, () => {
     const outcome = await scoreUnderKills({
       databaseUrl: database?.url ?? '',
       redisUrl,
+      compiled: true,
       leads,
       killEveryMs: 5_000,
       withinMs: 7_200_000,

@@ -43,6 +43,7 @@ interface KilledBatches<Report> {
 export async function startKilledBatches<Report>(options: {
   databaseUrl: string
   redisUrl: string | undefined
+  compiled?: boolean
   workflow: string
   /** The first kill comes as soon as one of these is done. */
   payingStep: string
@@ -52,8 +53,8 @@ export async function startKilledBatches<Report>(options: {
   mostKills?: number
   withinMs: number
 }): Promise<KilledBatches<Report>> {
-  const { databaseUrl, redisUrl, withinMs } = options
-  const service = await startService({ databaseUrl, redisUrl, portals: 1, workers: 2, timings })
+  const { databaseUrl, redisUrl, withinMs, compiled = false } = options
+  const service = await startService({ databaseUrl, redisUrl, compiled, portals: 1, workers: 2, timings })
   const { db, sandbox } = service
   try {
     await service.ready()

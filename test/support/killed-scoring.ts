@@ -32,6 +32,7 @@ export interface ScoringOutcome {
 export async function scoreUnderKills(options: {
   databaseUrl: string
   redisUrl: string | undefined
+  compiled?: boolean
   leads: number
   killEveryMs: number
   withinMs: number

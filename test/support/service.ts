@@ -11,6 +11,7 @@ import { savePortal } from '../../src/db/portals.ts'
 import { createLog } from '../../src/log.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createSealer } from '../../src/seal.ts'
+import { nodeOptions } from './node-options.ts'
 import { freePort } from './processes.ts'
 
 const secretKey = 'a secret of the tests, long enough'
@@ -45,6 +46,8 @@ export async function startService(options: {
   timings?: Record<string, unknown>
   env?: Record<string, string>
   sandbox?: Partial<SandboxOptions>
+  /** `dist/`, with its own options of Node, instead of the sources: starts in a third of the time. */
+  compiled?: boolean
   /** The first process also works on what it takes in, as on a machine of its own. */
   serveWorks?: boolean
 }): Promise<Service> {
@@ -87,8 +90,9 @@ export async function startService(options: {
     })
   }
   const logFile = createWriteStream(process.env['TEST_SERVICE_LOG'] ?? '/dev/null', { flags: 'a' })
+  const program = options.compiled === true ? [...nodeOptions, 'dist/src/cli.js'] : ['--import', 'tsx', 'src/cli.ts']
   const launch = (args: readonly string[]): ChildProcess => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+    const child = spawn(process.execPath, [...program, ...args], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
