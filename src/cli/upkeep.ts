@@ -17,7 +17,7 @@ export function addGate(program: Command, terminal: Terminal): void {
     .description(
       "Opens the gates that a person's matter has closed; everything behind them goes on. They are also probed each minute, and open by themselves.",
     )
-    .argument('[name]', 'key, ai, crm, portal or ai:MODEL; without it all that wait for a person')
+    .argument('[name]', 'key, ai, ai:MODEL, crm, portal, bot or im; without it all that wait for a person')
     .option('--key <id>', "the key's id as `status` shows it, or its beginning")
     .option('--json', 'answer as JSON')
   withExamples(open, ['callsift gate open', 'callsift gate open ai --key 1f2e3d4c'])

@@ -6,7 +6,7 @@ import { holdClosings } from './hold-closings.ts'
 /** A closed gate, as pages and errors show it. */
 export interface ClosedGate {
   readonly keyId: string
-  /** `key` = everything on the key; `ai`, `crm`, `portal`; or `ai:<model>`. */
+  /** `key` = everything on the key; `ai`, `crm`, `portal`, `bot`, `im`; or `ai:<model>`. */
   readonly name: string
   readonly class: string
   readonly message: string

@@ -115,7 +115,12 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
 }
 
 const nothingHere = () =>
-  new Problem(404, 'nothing_here', 'There is nothing at this address.', 'See docs/api for the routes.')
+  new Problem(
+    404,
+    'nothing_here',
+    'There is nothing at this address.',
+    'GET /api/v1/ops lists the operations; docs/api.md has every route.',
+  )
 
 function countRequests(http: FastifyInstance): { underWay: number } {
   const requests = { underWay: 0 }

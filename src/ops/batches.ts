@@ -46,7 +46,7 @@ const ById = z.strictObject({ id: RowId })
 
 export const batchStart = defineOperation({
   name: 'batch.start',
-  summary: 'Starts a workflow over a portal (score-leads, describe-products, extract-contacts); one at a time.',
+  summary: 'Starts a workflow over a portal (score-leads, describe-products, extract-contacts, report); one at a time.',
   role: 'admin',
   input: z.strictObject({
     workflow: z.string().min(1).max(60),

@@ -33,6 +33,10 @@ const texts: Readonly<Record<string, { sentence: string; mend: string }>> = {
     sentence: 'The CRM activity belongs to no call that is known.',
     mend: 'Nothing to do: most activities are no calls. A call that is missing is found by: callsift reconcile',
   },
+  erased: {
+    sentence: 'The call was erased on somebody’s request, and is not taken in again.',
+    mend: 'Nothing to do: that is what erasing means.',
+  },
   stale: {
     sentence: 'The event is older than three days.',
     mend: 'Calls of the past are taken in by: callsift backfill --since DATE',

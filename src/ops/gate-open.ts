@@ -10,7 +10,7 @@ export const gateOpen = defineOperation({
       .string()
       .regex(/^[0-9a-f]{4,64}$/)
       .optional(),
-    /** `key`, `ai`, `crm`, `portal` or `ai:<model>`; must be named to open one that only waits for its time. */
+    /** `key`, `ai`, `ai:<model>`, `crm`, `portal`, `bot` or `im`; must be named to open one that only waits for its time. */
     name: z.string().min(1).max(200).optional(),
   }),
   audit: (input) => ({ subject: `gate ${input.name ?? '(all)'} ${input.keyId ?? ''}`.trim() }),

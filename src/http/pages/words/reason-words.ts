@@ -31,6 +31,10 @@ const ru: Readonly<Record<string, { sentence: string; mend: string }>> = {
     sentence: 'Дело CRM не относится к известному звонку.',
     mend: 'Ничего делать не нужно: большинство дел не звонки. Пропущенный звонок найдёт callsift reconcile',
   },
+  erased: {
+    sentence: 'Звонок был стёрт по просьбе и заново не берётся.',
+    mend: 'Ничего делать не нужно: для того и стирают.',
+  },
   stale: { sentence: 'Событие старше трёх дней.', mend: 'Прошлые звонки берёт: callsift backfill --since ДАТА' },
   no_conversation: {
     sentence: 'Разговора не было: звонок пропущен, отклонён или длился 0 секунд.',
