@@ -19,6 +19,7 @@ import { metricsRoutes } from './metrics.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { Problem, readProblem, sendProblem } from './problem.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { withoutJsonSchemas } from './without-json-schemas.ts'
 
 export interface HttpServer {
   /** Where it listens, e.g. `http://127.0.0.1:8787`. */
@@ -54,6 +55,7 @@ export async function createHttpServer(app: App, options: HttpOptions): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     // Whoever else says for whom they speak is not believed.
     trustProxy: app.config.trustProxy.length > 0 ? [...app.config.trustProxy] : false,
+    schemaController: withoutJsonSchemas,
     bodyLimit: 256 * 1024,
     connectionTimeout: 5 * 60_000,
     requestTimeout: 15 * 60_000,

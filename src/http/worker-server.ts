@@ -7,6 +7,7 @@ import { healthRoutes } from './health.ts'
 import { isLoopback } from './loopback.ts'
 import { metricsRoutes } from './metrics.ts'
 import { Problem, readProblem, sendProblem } from './problem.ts'
+import { withoutJsonSchemas } from './without-json-schemas.ts'
 
 /** What a process that only works answers: probes for its supervisor, figures for Prometheus, nothing else. */
 export async function createWorkerServer(
@@ -17,6 +18,7 @@ export async function createWorkerServer(
     loggerInstance: app.log.child({ part: 'http' }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: false,
+    schemaController: withoutJsonSchemas,
     bodyLimit: 1024,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
