@@ -29,6 +29,6 @@ await build({
   sourcesContent: false,
   logLevel: 'warning',
 })
-// The compiler moves code only: these lie where `shipped` looks for them.
+// The bundler moves code only: these lie where `shipped` looks for them.
 for (const folder of ['src/sandbox/recordings/', 'src/http/pages/client/', 'rubrics/'])
   await cp(root(folder), root(`dist/${folder}`), { recursive: true })
