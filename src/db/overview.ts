@@ -55,14 +55,14 @@ export async function readFigures(db: Queryable, hours: number): Promise<DayFigu
   return { ...time, ...verdict }
 }
 
-/** Steps that are due and wait, and since when the oldest of them is. */
+/** Steps that are due and wait, and since when the oldest of them is. Each state has an index of its own, both together have none. */
 export async function readBacklog(db: Queryable): Promise<{ steps: number; oldestDueAt: Date | null }> {
   const rows = await sql<{
     steps: number
     oldestDueAt: Date | null
   }>`select count(*)::int as steps, min(due_at) as "oldestDueAt"
-    from callsift.steps where state in ('ready', 'dispatched') and due_at <= clock_timestamp() and blocked_by is null`.execute(
-    db,
-  )
+    from (select due_at, blocked_by from callsift.steps where state = 'ready'
+      union all select due_at, blocked_by from callsift.steps where state = 'dispatched') s
+    where due_at <= clock_timestamp() and blocked_by is null`.execute(db)
   return rows.rows[0] ?? { steps: 0, oldestDueAt: null }
 }

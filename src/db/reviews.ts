@@ -15,7 +15,10 @@ export interface DoubtfulVerdict {
   readonly doubts: readonly string[]
 }
 
-/** Verdicts that a person should look at and nobody has decided about; the oldest first. */
+/**
+ * Verdicts that a person should look at and nobody has decided about; the oldest first. `offset 0` keeps it at the calls of the doubtful
+ * ones: Postgres takes nearly all verdicts for doubtful, and would go through all calls instead.
+ */
 export async function listDoubtful(
   db: Queryable,
   page: { after?: string | undefined; limit: number },
@@ -24,8 +27,9 @@ export async function listDoubtful(
     select c.id as "callId", c.portal_id as "portalId", r.generation, c.created_at as "createdAt", c.direction, c.phone,
       c.duration_s as "durationSeconds", v.output->>'quality' as quality, (v.output->>'score')::float8 as score,
       v.output->>'reason' as reason, v.output->'doubts' as doubts
-    from callsift.steps v join callsift.runs r on r.id = v.run_id and r.generation = v.generation
-    join callsift.calls c on c.run_id = r.id
+    from callsift.steps v
+    cross join lateral (select id, generation from callsift.runs where id = v.run_id and generation = v.generation offset 0) r
+    cross join lateral (select * from callsift.calls where run_id = r.id offset 0) c
     where v.name = 'classifyLead' and v.state = 'done' and v.output->'doubts' <> '[]'::jsonb
       and ${page.after === undefined ? sql`true` : sql`c.id > ${page.after}::bigint`}
       and not exists (select 1 from callsift.reviews w where w.call_id = c.id and w.generation = r.generation)
