@@ -33,7 +33,8 @@ export async function listCausesInFull(db: Queryable): Promise<Cause[]> {
     with standing as (
       select s.id, s.run_id, s.name, coalesce(case when s.class = 'exhausted' then a.class end, s.class) as class,
           s.class = 'exhausted' as exhausted, 'parked' as standing, coalesce(s.finished_at, s.created_at) as at, null::timestamptz as due_at
-        from callsift.steps s left join callsift.attempts a on a.step_id = s.id and a.fence = s.fence
+        from callsift.steps s
+        left join callsift.attempts a on a.step_id = case when s.class = 'exhausted' then s.id end and a.fence = s.fence
         where s.state = 'parked' and s.class is not null
       union all
       select id, run_id, name, class, false, case when blocked_by is null then 'waiting' else 'blocked' end, created_at, due_at

@@ -18,14 +18,18 @@ export async function listWorkers(db: Queryable, ttlMs: number): Promise<WorkerL
   return rows.rows.map((row) => ({ ...row, heardMsAgo: Math.round(row.heardMsAgo), alive: row.heardMsAgo < ttlMs }))
 }
 
-/** Calls by how far they are; runs of other workflows are none. */
+/**
+ * Calls by how far they are; runs of other workflows are none. Nearly all are done: those are what is left of all when the others, which
+ * an index finds, are taken off, for to sort them by state costs twice as much as to count them.
+ */
 export async function countRuns(db: Queryable): Promise<Record<'running' | 'done' | 'parked' | 'cancelled', number>> {
-  const rows = await sql<{
-    state: string
-    n: number
-  }>`select state, count(*)::int as n from callsift.runs where workflow = 'call' group by state`.execute(db)
-  const of = (state: string) => rows.rows.find((row) => row.state === state)?.n ?? 0
-  return { running: of('running'), done: of('done'), parked: of('parked'), cancelled: of('cancelled') }
+  const rows = await sql<{ state: string | null; n: number }>`
+    select state, count(*)::int as n from callsift.runs
+      where workflow = 'call' and state in ('running', 'parked', 'cancelled') group by state
+    union all select null, count(*)::int from callsift.runs where workflow = 'call'`.execute(db)
+  const of = (state: string | null) => rows.rows.find((row) => row.state === state)?.n ?? 0
+  const open = { running: of('running'), parked: of('parked'), cancelled: of('cancelled') }
+  return { ...open, done: of(null) - open.running - open.parked - open.cancelled }
 }
 
 /** Calls that need a person. */

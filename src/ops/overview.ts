@@ -10,13 +10,11 @@ const windows = { '24h': 24, '7d': 7 * 24 } as const
 
 export async function readOverview(app: App, window: keyof typeof windows) {
   const hours = windows[window]
-  const [status, perHour, figures, backlog, doubtful] = await Promise.all([
-    readStatus(app),
-    readHours(app.db, hours),
-    readFigures(app.db, hours),
-    readBacklog(app.db),
-    listDoubtful(app.db, { limit: 100 }),
-  ])
+  const status = await readStatus(app)
+  const perHour = await readHours(app.db, hours)
+  const figures = await readFigures(app.db, hours)
+  const backlog = await readBacklog(app.db)
+  const doubtful = await listDoubtful(app.db, { limit: 100 })
   return {
     window,
     perHour,

@@ -74,21 +74,23 @@ async function readSpending(app: App, portals: readonly Portal[]) {
   })
 }
 
-/** Is everything alright? One look, and a sentence for each thing that is not. */
+/**
+ * Is everything alright? One look, and a sentence for each thing that is not. The record is asked one thing after the other: ten at once
+ * would take nearly all connections from the webhooks.
+ */
 export async function readStatus(app: App) {
-  const [workers, runs, causes, gates, portals, oldest, entriesToday, answers, standing, open] = await Promise.all([
-    listWorkers(app.db, app.config.timings.workerTtlMs),
-    countRuns(app.db),
-    readCauses(app),
-    readGateList(app),
-    listPortals(app.db),
-    findOldestRunning(app.db),
-    countWrittenToday(app.db),
-    queueAnswers(app),
-    listAlerts(app.db, { standing: true, limit: 50 }),
-    listOpenBatches(app.db, batchWorkflows(app)),
-  ])
+  const asked = queueAnswers(app)
+  const workers = await listWorkers(app.db, app.config.timings.workerTtlMs)
+  const runs = await countRuns(app.db)
+  const causes = await readCauses(app)
+  const gates = await readGateList(app)
+  const portals = await listPortals(app.db)
+  const oldest = await findOldestRunning(app.db)
+  const entriesToday = await countWrittenToday(app.db)
+  const standing = await listAlerts(app.db, { standing: true, limit: 50 })
+  const open = await listOpenBatches(app.db, batchWorkflows(app))
   const spent = await readSpending(app, portals)
+  const answers = await asked
   const alive = workers.filter((worker) => worker.alive).length
   const observed = app.config.write
     ? portals.filter((portal) => !portal.writeEnabled).map((portal) => portal.id)

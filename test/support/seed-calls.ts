@@ -21,7 +21,7 @@ export async function seedCalls(
         from generate_series(1, ${count}::int) n`.execute(trx)
       await sql`insert into callsift.runs (workflow, key, portal_id, state, class, input, created_at, updated_at, finished_at)
         select 'call', 'seeded ' || n, ${portalId}, case when failed then 'parked' else 'done' end,
-          case when failed then (array['exhausted', 'invalid_request', 'access_denied', 'bad_model_output', 'too_long'])[1 + n % 5] end,
+          case when failed then (array['exhausted', 'invalid_request', 'access_denied', 'bad_model_output', 'too_long'])[1 + n / ${every}::int % 5] end,
           '{}', at, at + interval '20 seconds', case when failed then null else at + interval '20 seconds' end from seeded`.execute(
         trx,
       )

@@ -49,21 +49,22 @@ export async function callRoutes(scope: FastifyInstance, options: { pages: PageS
       (await runOperation(app, operation, input, visitor)) as Answer
     // Where the changes stand is read before what they change: else what happens in between is told to nobody.
     const sequence = await readSequence(app.db)
-    const [list, counts, causes, overview, gates, portals, seen] = await Promise.all([
-      ask<{ calls: ReturnType<typeof lineOf>[]; nextCursor: string | null }>(callList, { ...filter, cursor }),
-      ask<CallsFacts['counts']>(callCount, filter),
-      readCauseList(app),
-      readRecentOverview(app),
-      readGateList(app),
-      listPortals(app.db),
-      pages.view(request),
-    ])
+    const readRows = async () => ({
+      ...(await ask<{ calls: ReturnType<typeof lineOf>[]; nextCursor: string | null }>(callList, {
+        ...filter,
+        cursor,
+      })),
+      counts: await ask<CallsFacts['counts']>(callCount, filter),
+      gates: await readGateList(app),
+      portals: await listPortals(app.db),
+      seen: await pages.view(request),
+    })
+    const readStanding = async () => ({ causes: await readCauseList(app), overview: await readRecentOverview(app) })
+    // Two connections and no more: whoever looks at a page must not take all of them from the webhooks.
+    const [{ seen, ...rows }, standing] = await Promise.all([readRows(), readStanding()])
     const view = { ...seen, sequence }
     const webhook = `${app.config.publicUrl ?? `${request.protocol}://${request.host}`}/webhooks/bitrix24`
-    return pages.send(
-      reply,
-      callsPage(view, { filter, cursor, ...list, counts, causes, overview, gates, portals, webhook }),
-    )
+    return pages.send(reply, callsPage(view, { filter, cursor, ...rows, ...standing, webhook }))
   })
 
   scope.get<{ Querystring: { ids?: string } }>('/calls/rows', async (request, reply) => {

@@ -1,17 +1,18 @@
+import { dateFormat, numberFormat } from './formatters.ts'
 import { type Html, html } from './html.ts'
 import type { View } from './view.ts'
 
 const locales = { en: 'en-GB', ru: 'ru-RU' } as const
 
 export function number(view: View, value: number, digits = 0): string {
-  return new Intl.NumberFormat(locales[view.language.code], { maximumFractionDigits: digits }).format(value)
+  return numberFormat(locales[view.language.code], { maximumFractionDigits: digits }).format(value)
 }
 
 /** Millionths as money, with so many digits behind the point where they are there. */
 export function money(view: View, micros: number | null, digits = 2): string {
   if (micros === null) return ''
   const format = (currency: string) =>
-    new Intl.NumberFormat(locales[view.language.code], {
+    numberFormat(locales[view.language.code], {
       style: 'currency',
       currency,
       currencyDisplay: 'narrowSymbol',
@@ -55,7 +56,7 @@ export function dateOf(value: Date | string): Date {
 }
 
 export function dateTime(view: View, value: Date | string): string {
-  return new Intl.DateTimeFormat(locales[view.language.code], {
+  return dateFormat(locales[view.language.code], {
     dateStyle: 'medium',
     timeStyle: 'medium',
     timeZone: view.timeZone,
@@ -70,7 +71,7 @@ export function moment(view: View, value: Date | string | null): Html | null {
 
 export function timeOfDay(view: View, value: Date | string): Html {
   const day = dateOf(value).toDateString() === view.now.toDateString()
-  const text = new Intl.DateTimeFormat(locales[view.language.code], {
+  const text = dateFormat(locales[view.language.code], {
     ...(day ? {} : { day: '2-digit', month: '2-digit' }),
     hour: '2-digit',
     minute: '2-digit',
@@ -81,7 +82,7 @@ export function timeOfDay(view: View, value: Date | string): Html {
 
 /** `14:00`, or of a day `26.11`. */
 export function hourLabel(view: View, value: Date, day: boolean): string {
-  return new Intl.DateTimeFormat(locales[view.language.code], {
+  return dateFormat(locales[view.language.code], {
     ...(day ? { day: '2-digit', month: '2-digit' } : { hour: '2-digit', minute: '2-digit' }),
     timeZone: view.timeZone,
   }).format(value)

@@ -71,7 +71,8 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
     return known
   }
   const base = async (request: FastifyRequest): Promise<View> => {
-    const [sequence, [portal]] = await Promise.all([readSequence(app.db), listPortals(app.db)])
+    const sequence = await readSequence(app.db)
+    const [portal] = await listPortals(app.db)
     return {
       language: language(request),
       visitor: visitor(request),
@@ -92,12 +93,10 @@ export function createPageScope(app: App, visitors: WeakMap<FastifyRequest, Visi
     visitor,
     rowView: base,
     view: async (request, flash = null) => {
-      const [view, parked, doubtful, drafts] = await Promise.all([
-        base(request),
-        countParked(app.db),
-        listDoubtful(app.db, { limit: 100 }),
-        countWaitingDrafts(app.db, 100),
-      ])
+      const view = await base(request)
+      const parked = await countParked(app.db)
+      const doubtful = await listDoubtful(app.db, { limit: 100 })
+      const drafts = await countWaitingDrafts(app.db, 100)
       const { words } = view.language
       const did = flashes[String((request.query as { did?: unknown }).did)]
       const done = did === undefined ? null : { good: true, text: words[did as keyof typeof words] }
