@@ -1,4 +1,4 @@
-# Three stages: what runs, what builds it, and the image, which holds Node, the program and nothing to build with.
+# Four stages: what runs, what builds it, its first run, and the image, which holds Node, the program and nothing to build with.
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -16,7 +16,18 @@ COPY src ./src
 COPY workers ./workers
 COPY rubrics ./rubrics
 COPY scripts/build.ts ./scripts/
-RUN npm run build && chmod 755 dist/src/cli.js
+RUN node --import tsx scripts/build.ts && chmod 755 dist/src/cli.js
+
+# Eight calls, embedded, by the account and in the folder that it will have: that shows that it runs, and leaves its code compiled, so that
+# a start needs a quarter less.
+FROM node:24-bookworm-slim AS run
+WORKDIR /app
+COPY package.json ./
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+RUN install -d -o 10001 -g 10001 dist/code-cache
+USER 10001:10001
+RUN HOME=/tmp CALLSIFT_DATA=/tmp/callsift node --max-semi-space-size=4 dist/src/cli.js demo --once
 
 FROM node:24-bookworm-slim
 ARG VERSION=0.1.0
@@ -33,7 +44,7 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
 WORKDIR /app
 COPY package.json README.md LICENSE CHANGELOG.md ./
 COPY --from=dependencies /app/node_modules ./node_modules
-COPY --from=build /app/dist ./dist
+COPY --from=run /app/dist ./dist
 # All files above belong to root: the program can't change itself. It writes to /data and /tmp, and to nothing else.
 ENV NODE_ENV=production \
   CALLSIFT_DATA=/data \

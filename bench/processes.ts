@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { asJavaScript } from '../test/support/as-javascript.ts'
 import { nodeOptions } from '../test/support/node-options.ts'
 
 /** What a measured process says of itself; CPU since its start, loop delay since it was last asked. */
@@ -29,7 +30,7 @@ process.once('exit', () => {
 // Ctrl-C ends the process by way of `exit`, so that nothing it started outlives it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-const measuring = fileURLToPath(new URL('measured-process.ts', import.meta.url))
+const measuring = asJavaScript(new URL('measured-process.ts', import.meta.url))
 const compiled = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url))
 
 /** A node process of ours; `.ts` files run as they are (Node strips the types). */

@@ -27,5 +27,11 @@ if (major < neededMajor || (major === neededMajor && minor < neededMinor)) {
   // is full. It only grows, so this comes first.
   if (process.argv[2] === 'router')
     process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1')
+  // What was compiled once need not be compiled at every start: a quarter of it. The folder lies inside the program's own and is as
+  // trusted as its code; where it cannot be written, nothing is kept, and nothing is said.
+  if (/\.js$/.test(import.meta.url)) {
+    const folder = process.getBuiltinModule('node:url').fileURLToPath(new URL('../code-cache', import.meta.url))
+    process.getBuiltinModule('node:module').enableCompileCache(folder)
+  }
   import('./cli/main.ts').then((main) => main.runCommandLine(process.argv))
 }

@@ -1,10 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { Log } from '../log.ts'
-import { createPglitePool } from './pglite-pool.ts'
 import type { Schema } from './schema.ts'
 import { surviveLostClients } from './survive-lost-clients.ts'
 import { type Outages, watchOutages } from './watch-outages.ts'
@@ -64,6 +62,11 @@ function openPostgres(databaseUrl: string, log: Log): Connection {
 async function openPglite(dataDir: string | 'memory'): Promise<Connection> {
   const location = dataDir === 'memory' ? 'memory://' : join(dataDir, 'pglite')
   if (dataDir !== 'memory') await mkdir(location, { recursive: true, mode: 0o700 })
+  // A database as a module: loaded only where it is the record.
+  const [{ PGlite }, { createPglitePool }] = await Promise.all([
+    import('@electric-sql/pglite'),
+    import('./pglite-pool.ts'),
+  ])
   const pglite = await PGlite.create({ dataDir: location })
   const pool = createPglitePool(pglite) as unknown as pg.Pool
   const db = overPool(pool)

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg'
 import type { PglitePool } from '../db/pglite-pool.ts'
 import type { Log } from '../log.ts'
-import { openPostgresStore } from './queues-postgres.ts'
 import { openRedisStore } from './queues-redis.ts'
 import { type BullQueue, defaultQueueTimings, type QueueStore, type QueueTimings, within } from './queues-store.ts'
 import { superviseWorker } from './queues-worker.ts'
@@ -66,7 +65,8 @@ export async function createQueues(options: QueuesOptions): Promise<Queues> {
   const store: QueueStore =
     'redisUrl' in options
       ? await openRedisStore({ url: options.redisUrl, prefix: options.prefix ?? 'callsift', log: options.log, timings })
-      : await openPostgresStore({ ...options, timings })
+      : // With it comes PGlite, which is loaded only where it is used.
+        await (await import('./queues-postgres.ts')).openPostgresStore({ ...options, timings })
 
   const queues = new Map<string, Promise<BullQueue>>()
   const workers = new Set<QueueWorker>()

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { nodeOptions } from '../support/node-options.ts'
@@ -44,4 +44,6 @@ test('what is built does the same, finds all that ships beside it, and knows its
   expect((await run(process.execPath, [...built, '--version'])).stdout.trim()).toBe(version)
   // Recordings, a thread for sound, rubrics, pages with their files: whatever is missing ends it.
   await showDemo(built)
+  // What it compiled is kept beside it.
+  expect(await readdir('dist/code-cache')).toHaveLength(1)
 }, 120_000)

@@ -12,7 +12,7 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const manifest = JSON.parse(read('package.json')) as {
   version: string
   bin: { callsift: string }
-  scripts: { start: string }
+  scripts: { start: string; build: string }
 }
 
 const Service = z.looseObject({
@@ -57,7 +57,7 @@ describe('E5 the image', () => {
   const last = stages.at(-1) ?? ''
 
   test('is built in stages, and the last one has nothing to build with', () => {
-    expect(stages.length).toBeGreaterThanOrEqual(3)
+    expect(stages.length).toBeGreaterThanOrEqual(4)
     for (const stage of stages) expect(stage).toMatch(/^FROM node:24-bookworm-slim\b/)
     expect(last).not.toMatch(/npm (ci|install|run)|apt-get|COPY \.|--from=build \/app\/node_modules/)
     expect(last).toContain('rm -rf /usr/local/lib/node_modules')
@@ -74,6 +74,11 @@ describe('E5 the image', () => {
     expect(last).toMatch(/^CMD \["serve"\]$/m)
     expect(last).not.toMatch(/COPY --chown/)
     expect(manifest.bin.callsift).toBe('dist/src/cli.js')
+    // What Node has compiled is good only for the same options, and in the image only for the same account.
+    const firstRun = `node ${nodeOptions.join(' ')} dist/src/cli.js demo --once`
+    expect(manifest.scripts.build).toContain(firstRun)
+    expect(stages.at(-2)).toMatch(/^USER 10001:10001$/m)
+    expect(stages.at(-2)).toContain(firstRun)
   })
 
   test('carries the version of the package', () => {

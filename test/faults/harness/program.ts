@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { asJavaScript } from '../../support/as-javascript.ts'
 import { nodeOptions } from '../../support/node-options.ts'
 
 export interface Usage {
@@ -57,7 +57,7 @@ export interface ProgramOptions {
   readonly secrets: readonly string[]
 }
 
-const inside = fileURLToPath(new URL('inside-process.ts', import.meta.url))
+const inside = asJavaScript(new URL('inside-process.ts', import.meta.url))
 const children = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL')
