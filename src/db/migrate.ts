@@ -14,6 +14,7 @@ import { drafts } from './migrations/0010-drafts.ts'
 import { bots } from './migrations/0011-bots.ts'
 import { schedulesFromTheEnvironment } from './migrations/0012-schedules-from-the-environment.ts'
 import { disabledUsers } from './migrations/0014-disabled-users.ts'
+import { livesOfWorkers } from './migrations/0015-lives-of-workers.ts'
 
 /**
  * One step of the schema. Migrations expand first (new tables, nullable columns, defaults) and contract a release later,
@@ -39,6 +40,7 @@ const migrations: readonly Migration[] = [
   bots,
   schedulesFromTheEnvironment,
   disabledUsers,
+  livesOfWorkers,
 ]
 
 /** The schema level that this program knows. */

@@ -244,6 +244,9 @@ export interface WorkerTable {
   pid: number
   queues: string
   version: string
+  /** See process-life.ts; null where it cannot be told. */
+  realm: string | null
+  born: string | null
   started_at: Stamp
   heartbeat_at: Stamp
 }

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import type { Database } from '../db/connect.ts'
 import type { Log } from '../log.ts'
+import { findEndedWorkers } from './find-ended-workers.ts'
 import type { Registry } from './registry.ts'
-import { freeDeadWorkers } from './workers.ts'
+import { freeDeadWorkers, freeStepsOf } from './workers.ts'
 
 export interface Sweep {
   start(): void
@@ -11,7 +12,8 @@ export interface Sweep {
 
 /**
  * Brings back what crashes left lying: steps of dead workers, jobs that the queue lost, a queue that lost its memory.
- * After an outage of the record itself nobody could beat, so nobody is declared dead until a whole TTL has passed since.
+ * After an outage of the record itself nobody could beat, so nobody is declared dead until a whole TTL has passed since. A process on the
+ * same machine that is seen to have ended needs no TTL.
  */
 export function createSweep<Context>(options: {
   everyMs: number
@@ -44,6 +46,12 @@ export function createSweep<Context>(options: {
       }
     }
     heardAt = performance.now()
+    const ended = await findEndedWorkers(options.db)
+    const left = await freeStepsOf(options.db, options.registry, ended)
+    if (left.steps > 0) {
+      log.info({ workers: ended, ...left }, 'steps of processes that have ended are ready again')
+      options.kick()
+    }
     const memory = await options.checkMemory()
     if (memory.lost) {
       log.warn(memory, 'the queue has lost its memory; everything in flight was dispatched again')

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import type { Timings } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import { freeStep, type LostStep } from './free-step.ts'
+import { readLife } from './process-life.ts'
 import type { Registry } from './registry.ts'
 
 /** Registers a worker: the row whose heartbeat keeps its steps leased. A restarted process is a new worker. */
@@ -14,7 +15,14 @@ export async function registerWorker(
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
   await db
     .insertInto('callsift.workers')
-    .values({ id, host: hostname(), pid: process.pid, queues: facts.queues.join(','), version: facts.version })
+    .values({
+      id,
+      host: hostname(),
+      pid: process.pid,
+      queues: facts.queues.join(','),
+      version: facts.version,
+      ...readLife(),
+    })
     .execute()
   return id
 }
@@ -81,12 +89,35 @@ export async function freeDeadWorkers<Context>(
     where state = 'running' and not exists (select 1 from callsift.workers w where w.id = s.worker_id) order by id`.execute(
     db,
   )
+  return { workers: dead, ...(await freeAll(db, registry, lost.rows)) }
+}
+
+/**
+ * Frees the steps of workers whose process is known to have ended. Their rows stay until the heartbeat is too old, and with them their
+ * slots: what they had sent may still be worked on.
+ */
+export async function freeStepsOf<Context>(
+  db: Database,
+  registry: Registry<Context>,
+  workerIds: readonly string[],
+): Promise<{ steps: number; poisoned: number }> {
+  if (workerIds.length === 0) return { steps: 0, poisoned: 0 }
+  const lost = await sql<LostStep>`select id, run_id, fence from callsift.steps
+    where state = 'running' and worker_id = any(${workerIds as string[]}::text[]) order by id`.execute(db)
+  return await freeAll(db, registry, lost.rows)
+}
+
+async function freeAll<Context>(
+  db: Database,
+  registry: Registry<Context>,
+  lost: readonly LostStep[],
+): Promise<{ steps: number; poisoned: number }> {
   let steps = 0
   let poisoned = 0
-  for (const step of lost.rows) {
+  for (const step of lost) {
     const ended = await freeStep(db, registry, step, true)
     if (ended === 'poison') poisoned += 1
     if (ended !== null) steps += 1
   }
-  return { workers: dead, steps, poisoned }
+  return { steps, poisoned }
 }

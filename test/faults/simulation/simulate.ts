@@ -12,7 +12,7 @@ import { finishStep } from '../../../src/engine/finish.ts'
 import { holdsLease } from '../../../src/engine/lease.ts'
 import type { Queues, StepJob } from '../../../src/engine/queues.ts'
 import { createRegistry } from '../../../src/engine/registry.ts'
-import { beat, freeDeadWorkers, freeStrays, registerWorker } from '../../../src/engine/workers.ts'
+import { beat, freeDeadWorkers, freeStepsOf, freeStrays, registerWorker } from '../../../src/engine/workers.ts'
 import { Later } from '../../../src/errors.ts'
 import { emptyRecord, startRun, timingsOf } from '../../support/engine-bench.ts'
 import { createFarSide } from './far-side.ts'
@@ -70,6 +70,7 @@ interface Process {
   frozen: boolean
   /** Has an attempt in hand. */
   working: boolean
+  workerId: string | null
 }
 
 /**
@@ -182,6 +183,7 @@ export async function simulate(
     const db = databaseOf(process, label)
     const register = () => insist(() => registerWorker(db, { queues: registry.queues, version: 'simulated' }))
     let workerId = await register()
+    process.workerId = workerId
     let beatenAt = nowMs
     let inHand: string | null = null
     stage.enter(async () => {
@@ -193,7 +195,7 @@ export async function simulate(
         const beaten = workerId
         if (await insist(() => beat(heart, beaten)))
           await insist(() => freeStrays(heart, registry, beaten, inHand === null ? [] : [inHand], timings.workerTtlMs))
-        else workerId = await register()
+        else process.workerId = workerId = await register()
       }
     })
     for (;;) {
@@ -241,6 +243,9 @@ export async function simulate(
   const sweep = async (process: Process) => {
     const db = databaseOf(process, 'sweep')
     await freeDeadWorkers(db, registry, timings)
+    // Of those that have crashed this machine knows it for certain.
+    const ended = processes.flatMap((one) => (one.crashed && one.workerId !== null ? [one.workerId] : []))
+    await freeStepsOf(db, registry, ended)
     await freeLostJobs(db, list as Queues, timings.lostJobMs)
   }
   const keeper = async (process: Process) => {
@@ -258,7 +263,7 @@ export async function simulate(
   }
 
   const start = (run: (process: Process) => Promise<void>) => {
-    const process = { crashed: false, frozen: false, working: false }
+    const process: Process = { crashed: false, frozen: false, working: false, workerId: null }
     processes.push(process)
     stage.enter(() => run(process))
     return process
