@@ -131,7 +131,8 @@ async function buildApp(
   const ffmpeg = await findFfmpeg(config.ffmpeg.given, config.ffmpeg.searchPath)
   const upstreams = createUpstreams({
     config,
-    db: connection.looseDb,
+    db,
+    looseDb: connection.looseDb,
     gates,
     slots,
     sealer,

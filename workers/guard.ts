@@ -13,6 +13,8 @@ import type { Failure } from '../src/wire/errors.ts'
 
 export interface GuardDeps {
   readonly db: Database
+  /** For what may be lost at a crash of the record; `db` where there is none. */
+  readonly looseDb?: Database
   readonly gates: Gates
   readonly slots: Slots
   readonly timings: Timings
@@ -40,6 +42,12 @@ export interface StepGuard extends RequestGuard {
 export function createGuard(deps: GuardDeps): StepGuard {
   const { gates, slots, timings, keyId, portalId } = deps
   let notAfter: number | null = null
+
+  /**
+   * Claims commit loosely. Before money is spent this attempt's must be on disk: else a crash of the record forgets it, its result finds no
+   * attempt to be stored for, and is bought again. One commit that waits for the disk takes with it all that came before.
+   */
+  const recordFor = (plan: RequestPlan) => (plan.family === 'ai' ? deps.db : (deps.looseDb ?? deps.db))
 
   const lifeMs = timings.workerTtlMs - timings.permitMs
   // A lease outlives its request and what may come before it leaves, and no more: of a process that ends it is all that frees the slot.
@@ -75,7 +83,7 @@ export function createGuard(deps: GuardDeps): StepGuard {
     const wanted = { keyId, names, slot: slotOf(plan), workerId, claim, maxWaitMs: timings.slotWaitMs, lifeMs }
     const until = performance.now() + timings.slotWaitMs
     for (let look = 0; ; look += 1) {
-      const entered = await enterGates(deps.db, deps, wanted)
+      const entered = await enterGates(recordFor(plan), deps, wanted)
       if (entered.kind === 'passed') return { ...entered, trial: null }
       if (entered.kind === 'lost') throw leaseLost()
       if (entered.kind === 'refused') return null
@@ -98,7 +106,7 @@ export function createGuard(deps: GuardDeps): StepGuard {
           hint: 'Nothing to do: requests are spaced so that the key is never refused.',
         })
       }
-      if (passed.waitMs <= 1) await checkLease()
+      if (passed.waitMs <= 1) await checkLease(plan)
       return { slot, waitMs: passed.waitMs, askedAt, trial: passed.trial }
     } catch (error) {
       await slot?.release()
@@ -106,17 +114,22 @@ export function createGuard(deps: GuardDeps): StepGuard {
     }
   }
 
-  const checkLease = async () => {
+  const checkLease = async (plan: RequestPlan) => {
     if (deps.claim === null) return
     const limits = { workerTtlMs: timings.workerTtlMs, marginMs: timings.permitMs }
-    if (!(await holdsLease(deps.db, deps.claim, limits))) throw leaseLost()
+    if (!(await holdsLease(recordFor(plan), deps.claim, limits))) throw leaseLost()
   }
 
   /** A reservation that lay ahead: the lease and the gates are looked at when its moment has come. Returns when that was. */
-  const waitForMoment = async (waitMs: number, names: readonly string[], signal?: AbortSignal): Promise<number> => {
+  const waitForMoment = async (
+    plan: RequestPlan,
+    waitMs: number,
+    names: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<number> => {
     await wait(waitMs, undefined, signal === undefined ? {} : { signal })
     const checkedAt = performance.now()
-    const [, closed] = await Promise.all([checkLease(), gates.closed(keyId, names)])
+    const [, closed] = await Promise.all([checkLease(plan), gates.closed(keyId, names)])
     if (closed !== null) throw blockedBy(closed)
     return checkedAt
   }
@@ -143,6 +156,7 @@ export function createGuard(deps: GuardDeps): StepGuard {
         const checkedAt =
           entered.waitMs > 1
             ? await waitForMoment(
+                plan,
                 entered.waitMs,
                 names.filter((name) => name !== trial),
                 signal,

@@ -34,6 +34,7 @@ const ungated: RequestGuard = { enter: async () => ({ assertFresh: () => undefin
 export function createUpstreams(deps: {
   config: Config
   db: Database
+  looseDb: Database
   gates: Gates
   slots: Slots
   sealer: Sealer
@@ -85,6 +86,7 @@ export function createUpstreams(deps: {
     bind: (portal, { claim, workerId, signal, noteRequest }) => {
       const guard = createGuard({
         db: deps.db,
+        looseDb: deps.looseDb,
         gates: deps.gates,
         slots: deps.slots,
         timings,

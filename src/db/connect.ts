@@ -14,7 +14,7 @@ export type Queryable = Kysely<Schema> | Transaction<Schema>
 export interface Connection {
   readonly kind: 'postgres' | 'pglite'
   readonly db: Database
-  /** For writes whose loss at a power cut does no harm (pacing); commits without waiting for the disk. */
+  /** For writes whose loss at a crash of the record does no harm (pacing, claims); commits without waiting for the disk. */
   readonly looseDb: Database
   /** What BullMQ's Postgres backend runs on. */
   readonly pool: pg.Pool
