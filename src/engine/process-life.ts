@@ -11,7 +11,9 @@ export interface ProcessLife {
 export function readLife(): ProcessLife | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    const { born } = readStat(process.pid)
+    const { pid, born } = readStat('self')
+    // A /proc of another namespace is mounted here: its numbers are not ours.
+    if (pid !== process.pid) return null
     return { realm: `${boot} ${readlinkSync('/proc/self/ns/pid')} ${process.getuid?.()}`, born }
   } catch {
     return null
@@ -35,10 +37,10 @@ export function hasEnded(other: { pid: number; born: string }): boolean {
 }
 
 /** The name of a program may hold anything, so fields are counted from its closing bracket: state is the 3rd of all, the start the 22nd. */
-function readStat(pid: number): { state: string; born: string } {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+function readStat(whose: number | 'self'): { pid: number; state: string; born: string } {
+  const text = readFileSync(`/proc/${whose}/stat`, 'utf8')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state, born] = [fields[0], fields[19]]
-  if (state === undefined || born === undefined) throw new Error(`/proc/${pid}/stat has too few fields`)
-  return { state, born }
+  if (state === undefined || born === undefined) throw new Error(`/proc/${whose}/stat has too few fields`)
+  return { pid: Number.parseInt(text, 10), state, born }
 }
