@@ -28,6 +28,9 @@ COPY --from=build /app/dist ./dist
 RUN install -d -o 10001 -g 10001 dist/code-cache
 USER 10001:10001
 RUN HOME=/tmp CALLSIFT_DATA=/tmp/callsift node --max-semi-space-size=4 dist/src/cli.js demo --once
+# It may be read by all and written by none, whatever the builder makes of owners in a copy.
+USER 0:0
+RUN chown -R 0:0 dist/code-cache && chmod -R a+rX,go-w dist/code-cache
 
 FROM node:24-bookworm-slim
 ARG VERSION=0.1.0

@@ -69,9 +69,9 @@ describe('docker compose up, with no settings', () => {
       'work',
       'sh',
       '-c',
-      'id -u; touch /app/x 2>&1 || touch /data/x && echo "data only"',
+      'id -u; find /app ! -user root; cat /app/dist/code-cache/*/* > /dev/null && echo readable; touch /app/x 2>&1 || touch /data/x && echo "data only"',
     )
-    expect(tried).toMatch(/^10001\n.*Read-only file system\ndata only\n$/)
+    expect(tried).toMatch(/^10001\nreadable\n.*Read-only file system\ndata only\n$/)
     await expect(stack.compose('exec', '-T', 'serve', 'sh', '-c', 'command -v npm npx gcc make git')).rejects.toThrow()
   }, 60_000)
 

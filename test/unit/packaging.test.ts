@@ -79,6 +79,7 @@ describe('E5 the image', () => {
     expect(manifest.scripts.build).toContain(firstRun)
     expect(stages.at(-2)).toMatch(/^USER 10001:10001$/m)
     expect(stages.at(-2)).toContain(firstRun)
+    expect(stages.at(-2)).toContain('chown -R 0:0 dist/code-cache && chmod -R a+rX,go-w dist/code-cache')
   })
 
   test('carries the version of the package', () => {
