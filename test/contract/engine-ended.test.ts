@@ -7,9 +7,11 @@ import { hasEnded, readLife } from '../../src/engine/process-life.ts'
 import { freeStepsOf } from '../../src/engine/workers.ts'
 import { claimOne, emptyRecord, newWorker, openRecord, readSteps, sketch, startRun } from '../support/engine-bench.ts'
 import { testRegistry } from '../support/engine-workflows.ts'
+import { tellMissing } from '../support/tell-missing.ts'
 
 const registry = testRegistry()
 const life = readLife()
+if (life === null) await tellMissing('Processes that have ended', 'this system tells of no process when it began')
 const closers: (() => void)[] = []
 afterEach(() => {
   for (const close of closers.splice(0)) close()

@@ -57,6 +57,8 @@ describe.skipIf(server === undefined)('an attempt whose database crashed under i
       noteRequest: () => undefined,
     })
     await guard.enter({ family: 'ai', model: 'm' })
+    // Without a crash all of it would hold by itself.
+    expect(postgres.kill).toBeDefined()
     await postgres.kill?.()
     await postgres.restart?.()
 

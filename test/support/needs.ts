@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { inject } from 'vitest'
 import { findBinary } from './processes.ts'
+import { tellMissing } from './tell-missing.ts'
 
 /**
  * The paths of programs that a suite needs beside Node; null where one is missing, which the end of the run then says in capitals. With
@@ -13,10 +13,7 @@ export async function needsPrograms<Name extends string>(
   const found = names.map((name) => [name, name === 'asterisk-prompts' ? findPrompts() : findBinary(name)] as const)
   const missing = found.filter(([, path]) => path === undefined).map(([name]) => name)
   if (missing.length === 0) return Object.fromEntries(found) as Record<Name, string>
-  const reason = `${missing.join(' and ')} cannot be had`
-  if (process.env['CI'] !== undefined || process.env['CALLSIFT_TEST_FULL'] !== undefined)
-    throw new Error(`${what}: ${reason}`)
-  await fetch(`${inject('storesUrl')}/missing?${new URLSearchParams({ what, reason })}`)
+  await tellMissing(what, `${missing.join(' and ')} cannot be had`)
   return null
 }
 

@@ -1,5 +1,6 @@
 import { dayBars } from './day-bars.ts'
 import { money, number } from './format.ts'
+import { dateFormat } from './formatters.ts'
 import { frame } from './frame.ts'
 import { type Html, html } from './html.ts'
 import { count } from './parts.ts'
@@ -43,7 +44,7 @@ ${keys !== null && routerKeysPanel(view, keys)}`
 
 function dayName(view: View, day: string): string {
   const locale = view.language.code === 'ru' ? 'ru-RU' : 'en-GB'
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(`${day}T00:00:00Z`))
+  return dateFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(`${day}T00:00:00Z`))
 }
 
 function charts(view: View, usage: RouterUsageFacts, all: Sums): Html {
